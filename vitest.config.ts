@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: { conditions: ['@sinter/source'] },
+  ssr: { resolve: { conditions: ['@sinter/source'] } },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/*/**/*.test.ts', 'test/**/*.test.ts', 'docs/**/*.test.ts'],
+    testTimeout: 60_000,
+  },
+});
