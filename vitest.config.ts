@@ -4,7 +4,13 @@ export default defineConfig({
   resolve: { conditions: ['@sinter/source'] },
   ssr: { resolve: { conditions: ['@sinter/source'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/*/**/*.test.ts', 'test/**/*.test.ts', 'docs/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/test/**/*.test.ts',
+      'examples/*/**/*.test.ts',
+      'test/**/*.test.ts',
+      'docs/**/*.test.ts',
+    ],
     testTimeout: 60_000,
   },
 });
