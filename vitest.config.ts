@@ -11,6 +11,7 @@ export default defineConfig({
       'test/**/*.test.ts',
       'docs/**/*.test.ts',
     ],
+    exclude: ['**/node_modules/**', 'test/install.test.ts'],
     testTimeout: 60_000,
   },
 });
