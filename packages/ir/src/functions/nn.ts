@@ -1,0 +1,121 @@
+/** The functions that neural networks are made of, composed from the ops: each has its gradient and its fusion for free. */
+import { ShapeError } from '../errors.ts';
+import { contract } from '../ops/contract.ts';
+import { uniform } from '../ops/random.ts';
+import { full, iota } from '../ops/source.ts';
+import type { Shape } from '../shape.ts';
+import { normalAxis, showShape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { add, cast, div, equal, erf, exp, expandDims, gather, less, log, max, maximum, mean, mul, neg, notEqual, rsqrt, square, stopGradient, sub, sum, tanh, where } from './math.ts';
+
+type F = Tensor<Shape, 'f32'>;
+
+/** `1 / (1 + e^−x)`. */
+export function sigmoid<T extends Tensor>(x: T): T {
+  return div(1, add(exp(neg(x)), 1)) as T;
+}
+/** `max(x, 0)`. */
+export function relu<T extends Tensor>(x: T): T {
+  return where(less(full([], 0, x.dtype) as Tensor, x), x as Tensor, full([], 0, x.dtype) as Tensor) as T;
+}
+/** `x · sigmoid(x)`. */
+export function silu<T extends Tensor>(x: T): T {
+  return mul(x as Tensor, sigmoid(x as Tensor)) as T;
+}
+/** `log(1 + e^x)`, without overflow. */
+export function softplus<T extends Tensor>(x: T): T {
+  const positive = relu(x as Tensor);
+  return add(positive, log(add(exp(neg(add(positive, relu(neg(x as Tensor))))), 1))) as T;
+}
+/** The Gaussian error linear unit (Hendrycks and Gimpel 2016): exact with erf, or by its tanh approximation. */
+export function gelu<T extends Tensor>(x: T, options: { readonly approximate?: 'none' | 'tanh' } = {}): T {
+  const t = x as Tensor;
+  const inner = options.approximate === 'tanh'
+    ? tanh(mul(add(t, mul(mul(square(t), t), 0.044715)), Math.sqrt(2 / Math.PI)))
+    : erf(mul(t, Math.SQRT1_2));
+  return mul(mul(t, 0.5), add(inner, 1)) as T;
+}
+
+/** Probabilities along an axis, shifted by the largest so that nothing overflows. */
+export function softmax<T extends Tensor>(x: T, axis = -1): T {
+  const shifted = exp(sub(x as Tensor, stopGradient(max(x, { axes: axis, keepdims: true }))));
+  return div(shifted, sum(shifted, { axes: axis, keepdims: true })) as T;
+}
+/** `log Σ e^x` along an axis, which disappears. */
+export function logSumExp(x: Tensor, axis = -1): Tensor {
+  const top = stopGradient(max(x, { axes: axis, keepdims: true }));
+  const a = normalAxis('logSumExp', axis, x.shape.length);
+  const out = add(log(sum(exp(sub(x, top)), { axes: a, keepdims: true })), top) as Tensor;
+  return sum(out, { axes: a });
+}
+/** The logarithm of {@link softmax}, computed without it. */
+export function logSoftmax<T extends Tensor>(x: T, axis = -1): T {
+  const shifted = sub(x as Tensor, stopGradient(max(x, { axes: axis, keepdims: true })));
+  return sub(shifted, log(sum(exp(shifted), { axes: axis, keepdims: true }))) as T;
+}
+
+/** Layer normalisation over the last axis (Ba et al. 2016): variance without Bessel's correction, as everywhere. */
+export function layerNorm<T extends Tensor>(x: T, gamma: Tensor, beta: Tensor, eps = 1e-5): T {
+  const centred = sub(x as Tensor, mean(x, { axes: -1, keepdims: true }));
+  const variance = mean(square(centred), { axes: -1, keepdims: true });
+  return add(mul(mul(centred, rsqrt(add(variance, eps))) as Tensor, gamma) as Tensor, beta) as T;
+}
+/** Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019). */
+export function rmsNorm<T extends Tensor>(x: T, gamma: Tensor, eps = 1e-6): T {
+  return mul(mul(x as Tensor, rsqrt(add(mean(square(x as Tensor), { axes: -1, keepdims: true }), eps))) as Tensor, gamma) as T;
+}
+
+/** `x · weightᵀ + bias` with `weight` `[out, in]`, the layout of checkpoints; `x` has any number of leading axes. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const rank = x.shape.length;
+  if (weight.shape.length !== 2 || rank === 0 || x.shape[rank - 1] !== weight.shape[1]) {
+    throw new ShapeError(`linear: inner sizes differ: ${String(x)} with weight ${String(weight)} [out, in]`);
+  }
+  const lead = [...'abcdefgh'].slice(0, rank - 1).join('');
+  const out = contract(`${lead}k,nk->${lead}n`, x, weight);
+  return bias ? (add(out, bias) as Tensor) : out;
+}
+
+/** Rows of an embedding table: `table[ids]`; ids outside are clamped. */
+export function embedding(ids: Tensor<Shape, 'i32'>, table: Tensor): Tensor {
+  return gather(table, ids);
+}
+
+/**
+ * Mean negative log-likelihood of `labels` (`i32`, the shape of `logits` without its last axis). Labels equal to
+ * `ignoreIndex` (−100) do not count. `labelSmoothing` mixes in the mean over all classes.
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor<Shape, 'i32'>, options: { readonly ignoreIndex?: number; readonly labelSmoothing?: number } = {}): Tensor<readonly [], 'f32'> {
+  const { ignoreIndex = -100, labelSmoothing = 0 } = options;
+  const axis = logits.shape.length - 1;
+  if (labels.shape.length !== axis) throw new ShapeError(`crossEntropy: labels ${showShape(labels.shape)} must have the shape of the logits ${showShape(logits.shape)} without the last axis`);
+  const logp = logSoftmax(logits);
+  const hit = equal(expandDims(labels, axis), iota(logits.shape, axis) as Tensor<Shape, 'i32'>) as Tensor<Shape, 'bool'>;
+  let nll = neg(sum(where(hit, logp, full([], 0, logits.dtype) as Tensor) as Tensor, { axes: axis }));
+  if (labelSmoothing > 0) nll = add(mul(nll, 1 - labelSmoothing), mul(neg(mean(logp, { axes: axis })), labelSmoothing)) as Tensor;
+  const counts = cast(notEqual(labels, ignoreIndex), 'f32') as F;
+  return div(sum(mul(nll as F, counts) as F), maximum(sum(counts), 1)) as Tensor<readonly [], 'f32'>;
+}
+
+/** Each element zeroed with probability `p`, the others scaled by `1 / (1 − p)`; `key` and `stream` as for `uniform`. */
+export function dropout<T extends Tensor>(x: T, p: number, key: Tensor, stream: number): T {
+  if (!(p >= 0 && p < 1)) throw new ShapeError(`dropout: the probability must be in [0, 1), got ${p}`);
+  if (p === 0) return x;
+  const keep = less(uniform(key, x.shape, stream) as Tensor, 1 - p) as Tensor<Shape, 'bool'>;
+  return where(keep, mul(x as Tensor, 1 / (1 - p)), full([], 0, x.dtype) as Tensor) as T;
+}
+
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017). `q` is `[batch, seq, heads, size]`, `k` and `v`
+ * `[batch, keys, heads, size]`; `bias` is added to the scores and broadcasts to `[batch, heads, seq, keys]`.
+ * Returns the context `[batch, seq, heads, size]` and the probabilities.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: { readonly bias?: Tensor; readonly scale?: number; readonly dropout?: (p: Tensor) => Tensor } = {}): { readonly context: Tensor; readonly probs: Tensor } {
+  const size = q.shape[3];
+  if (typeof size !== 'number') throw new ShapeError(`attention: the head size must be a number, got ${String(q)}`);
+  let scores: Tensor = mul(contract('bqhd,bkhd->bhqk', q, k), options.scale ?? 1 / Math.sqrt(size));
+  if (options.bias) scores = add(scores, options.bias) as Tensor;
+  const probs = softmax(scores);
+  const dropped = options.dropout ? options.dropout(probs) : probs;
+  return { context: contract('bhqk,bkhd->bqhd', dropped, v), probs };
+}
