@@ -2,13 +2,14 @@
 # Makes .venv at the repository root: the Python oracles (torch, Hugging Face transformers, TensorBoard) that tests and golden
 # generators compare with. Idempotent and non-interactive; a second call returns at once. Nothing at run time needs it.
 #
-# torch comes from Debian (1.13, CPU only, small) because PyPI's brings gigabytes of CUDA; 4.49 is the newest transformers
-# that still runs with it. numpy stays Debian's, which that torch was built against.
+# torch comes from Debian (1.13, CPU only, small) because PyPI's brings gigabytes of CUDA. 4.45 is the newest transformers of
+# which everything runs with it (from 4.46 on `generate` does not, from 4.48 on neither do optimizers, from 4.50 on no model).
+# numpy stays Debian's, which that torch was built against.
 set -eu
 cd "$(dirname "$0")/.."
 
 packages='python3-torch python3-numpy python3-venv'
-pins='transformers==4.49.0 tokenizers==0.21.4 safetensors==0.5.3 huggingface-hub==0.30.2 tensorboard==2.19.0 protobuf==5.29.5 setuptools<81 numpy==1.24.2'
+pins='transformers==4.45.2 tokenizers==0.20.3 safetensors==0.5.3 huggingface-hub==0.30.2 tensorboard==2.19.0 protobuf==5.29.5 setuptools<81 numpy==1.24.2'
 python=/usr/bin/python3
 stamp=.venv/.sinter-pins
 
