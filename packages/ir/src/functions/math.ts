@@ -128,7 +128,7 @@ function reduction(name: string, row: typeof reduceSum) {
 export function mean<D extends DType>(x: Tensor<Shape, D>, options: ReduceOptions = {}): Tensor<Shape, D> {
   const given = options.axes === undefined ? x.shape.map((_, i) => i) : [options.axes].flat().map((a) => normalAxis('mean', a, x.shape.length));
   const count = dimProduct(given.map((a) => x.shape[a]!));
-  return div(sum(x, options), dimValue(count, x.dtype) as Tensor<readonly [], D>) as Tensor<Shape, D>;
+  return div(sum(x, options) as Tensor, dimValue(count, x.dtype) as Tensor) as Tensor as Tensor<Shape, D>;
 }
 
 /** The position of the largest element along an axis (the first of equal ones), as `i32`. */
@@ -162,7 +162,8 @@ export function expandDims<D extends DType>(x: Tensor<Shape, D>, axis: number): 
 export function squeeze<D extends DType>(x: Tensor<Shape, D>, axes?: number | readonly number[]): Tensor<Shape, D> {
   const gone = axes === undefined ? x.shape.flatMap((d, i) => (d === 1 ? [i] : [])) : [axes].flat().map((a) => normalAxis('squeeze', a, x.shape.length));
   for (const a of gone) if (x.shape[a] !== 1) throw new ShapeError(`squeeze: axis ${a} of ${showShape(x.shape)} is not 1`);
-  return view.reshape(x, x.shape.filter((_, i) => !gone.includes(i))) as Tensor<Shape, D>;
+  const kept: Shape = x.shape.filter((_, i) => !gone.includes(i));
+  return view.reshape(x, kept) as Tensor<Shape, D>;
 }
 /** Where a slice begins and ends along each axis (negative from the end; run-time sizes only whole), and its steps. */
 export interface SliceOptions { readonly starts: readonly number[]; readonly ends: readonly (number | undefined)[]; readonly steps?: readonly number[] }

@@ -1,0 +1,43 @@
+/** What stands between building and loading: plain data that a backend's runtime needs, and no compiler. */
+import type { Data, DType, Expr, Shape } from '@sinter/ir';
+
+/** What a buffer is for. Only `scratch` is placed by lifetime; `state` outlives runs. */
+export type BufferRole = 'input' | 'state' | 'output' | 'constant' | 'scratch';
+
+/** A buffer of the plan. `length` is in elements, over the run-time sizes; `live` are the first and last step that touch it. */
+export interface PlanBuffer {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly length: Expr;
+  readonly role: BufferRole;
+  readonly live: readonly [first: number, last: number];
+}
+
+/** One kernel call: the index of the kernel, and for each of its buffers the index of a plan buffer. */
+export interface Step { readonly kernel: number; readonly buffers: readonly number[] }
+
+/** The smallest and largest value of a run-time size. */
+export interface DimRange { readonly min: number; readonly max: number }
+
+/** A named tensor at the border of a program, and the plan buffer that holds it. */
+export interface Port { readonly shape: Shape; readonly dtype: DType; readonly buffer: number }
+/** Named ports. */
+export type Ports = Readonly<Record<string, Port>>;
+
+/** A compiled program as data. `code` is the backend's own; everything else is common to all. */
+export interface Artifact {
+  readonly format: 1;
+  readonly backend: string;
+  readonly name: string;
+  readonly dims: Readonly<Record<string, DimRange>>;
+  readonly inputs: Ports;
+  readonly outputs: Ports;
+  readonly state: Ports;
+  readonly buffers: readonly PlanBuffer[];
+  readonly steps: readonly Step[];
+  /** Names of the kernels, for messages and profiles; steps refer to them by index. */
+  readonly kernels: readonly string[];
+  readonly code: Readonly<Record<string, Uint8Array>>;
+  /** The data of `constant` buffers, by buffer name. */
+  readonly constants: Readonly<Record<string, Data>>;
+}

@@ -1,0 +1,65 @@
+/**
+ * Places buffers in one arena: two buffers may overlap only when no step needs both. Largest first, each at the lowest
+ * free offset ("greedy by size", Pisarchyk and Lee 2020). Cheap enough to be done whenever run-time sizes change.
+ */
+import type { Expr, Sizes } from '@sinter/ir';
+import { dtypeBytes } from '@sinter/ir';
+import type { PlanBuffer } from './format.ts';
+
+/** The value of an integer expression over run-time sizes. */
+export function evaluateSize(x: Expr, sizes: Sizes): number {
+  switch (x.k) {
+    case 'const': return x.value;
+    case 'var': {
+      const value = sizes[x.name];
+      if (value === undefined) throw new RangeError(`the size '${x.name}' has no value`);
+      return value;
+    }
+    case 'op': {
+      const [a, b] = x.args.map((arg) => evaluateSize(arg, sizes)) as [number, number];
+      switch (x.op) {
+        case 'add': return a + b;
+        case 'sub': return a - b;
+        case 'mul': return a * b;
+        case 'div': return Math.trunc(a / b);
+        case 'mod': return a % b;
+        case 'min': return Math.min(a, b);
+        case 'max': return Math.max(a, b);
+        default: throw new RangeError(`the op '${x.op}' cannot stand in a size`);
+      }
+    }
+    default: return x satisfies never;
+  }
+}
+
+/** Where each buffer lies, in bytes from the start of the arena, and the arena's size. */
+export interface Layout { readonly offsets: readonly number[]; readonly bytes: number }
+
+/**
+ * Assigns offsets to the buffers for which `placed` holds; the others get −1. All offsets are multiples of `align` bytes.
+ */
+export function assignOffsets(buffers: readonly PlanBuffer[], sizes: Sizes, placed: (b: PlanBuffer) => boolean, align = 64): Layout {
+  const offsets = buffers.map(() => -1);
+  const items = buffers.flatMap((b, index) => {
+    if (!placed(b)) return [];
+    const bytes = Math.ceil((evaluateSize(b.length, sizes) * dtypeBytes[b.dtype]) / align) * align;
+    return [{ index, bytes, first: b.live[0], last: b.live[1] }];
+  });
+  items.sort((a, b) => b.bytes - a.bytes || a.index - b.index);
+  const set: { start: number; end: number; first: number; last: number }[] = [];
+  let total = 0;
+  for (const item of items) {
+    let start = 0;
+    // `set` is kept sorted by start: the first gap between overlapping lifetimes that is large enough is taken.
+    for (const other of set) {
+      if (other.last < item.first || item.last < other.first) continue;
+      if (other.start >= start + item.bytes) break;
+      start = Math.max(start, other.end);
+    }
+    const at = set.findIndex((o) => o.start > start);
+    set.splice(at < 0 ? set.length : at, 0, { start, end: start + item.bytes, first: item.first, last: item.last });
+    offsets[item.index] = start;
+    total = Math.max(total, start + item.bytes);
+  }
+  return { offsets, bytes: total };
+}

@@ -1,0 +1,36 @@
+/** What a loaded program can do: run, and hold state. */
+import type { Data, TensorData } from '@sinter/ir';
+import type { Ports } from './format.ts';
+
+/** The tensors that a program keeps between runs. Several programs may share one handle: then they share the tensors. */
+export interface StateHandle {
+  /** Name, shape and dtype of each tensor. */
+  readonly ports: Ports;
+  /** A copy of a tensor's elements. */
+  read(name: string): Promise<Data>;
+  /** Overwrites a tensor; its length and dtype must fit (`BackendError`). */
+  write(name: string, data: Data): Promise<void>;
+}
+
+/** The time that one step took in a profiled run, in milliseconds. */
+export interface StepTime { readonly step: number; readonly kernel: string; readonly ms: number }
+
+/** A program that is ready to run. Runs of programs that share state are queued one after the other. */
+export interface Program {
+  readonly name: string;
+  readonly inputs: Ports;
+  readonly outputs: Ports;
+  readonly state: StateHandle;
+  /**
+   * One run: inputs by name, with their shapes, from which the run-time sizes follow (`ShapeError` where they do not
+   * agree). Gives copies of the outputs; state is updated in place.
+   */
+  run(inputs?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
+  /** Like {@link Program.run}, and the time of every step. */
+  profile(inputs?: Readonly<Record<string, TensorData>>): Promise<{ readonly outputs: Record<string, TensorData>; readonly steps: readonly StepTime[] }>;
+  /** Bytes of memory that a run with these sizes takes: state and constants, and the arena of everything else. */
+  memory(sizes: Readonly<Record<string, number>>): { readonly state: number; readonly arena: number };
+  /** Frees what the program holds. State that is shared lives until its last program is closed. */
+  close(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
