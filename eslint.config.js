@@ -21,6 +21,8 @@ const tests = ['**/*.test.ts'];
 const boundaries = (/** @type {boolean} */ inTests) => [
   'error',
   {
+    // Tests may use the repository's own tools, which belong to no package.
+    allow: inTests ? ['^(\\.\\./)+tools/'] : [],
     depConstraints: [
       ...Object.entries(packages).map(([name, { uses, test }]) => ({
         sourceTag: `pkg:${name}`,
