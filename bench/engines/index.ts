@@ -1,0 +1,55 @@
+/** The engines: what each reads, and the process that runs it. */
+import { fileURLToPath } from 'node:url';
+import { findPython } from '../../tools/python.ts';
+import { tensorsOf, type Programs, type Work } from '../harness/work.ts';
+
+/** How to start an engine's process. */
+export interface Command {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** One engine. */
+export interface Engine {
+  readonly name: string;
+  readonly language: keyof Programs;
+  /** Native code: an upper mark and not a peer. */
+  readonly native: boolean;
+  /** The most threads it can use, with the reason; no limit when missing. */
+  readonly limit?: { readonly threads: number; readonly because: string };
+  /** @throws Error when the machine lacks what the engine needs */
+  command(work: Work, threads: number): Command;
+}
+
+/** All engines, in the order of the table. */
+export const engines: readonly Engine[] = [
+  { name: 'onnxruntime-web', language: 'onnx', native: false, command: node('ort-web.ts') },
+  {
+    name: 'tfjs-wasm',
+    language: 'tfjs',
+    native: false,
+    limit: { threads: 1, because: 'its threaded WebAssembly build does not start in Node' },
+    command: node('tfjs.ts'),
+  },
+  { name: 'jax-js', language: 'jax', native: false, command: node('jax.ts') },
+  { name: 'onnxruntime-node', language: 'onnx', native: true, command: node('ort-node.ts') },
+  { name: 'torch', language: 'torch', native: true, command: python('torch_engine.py') },
+];
+
+function node(file: string): Engine['command'] {
+  const args = [...process.execArgv, fileURLToPath(new URL(file, import.meta.url))];
+  return (work, threads) => ({ command: process.execPath, args: [...args, work.name, String(threads)] });
+}
+
+function python(file: string): Engine['command'] {
+  let found: string | undefined;
+  return (work, threads) => {
+    found ??= findPython(['torch', 'numpy']);
+    if (!found) throw new Error('no Python with torch and numpy here');
+    const job = JSON.stringify({ threads, program: work.programs.torch, tensors: tensorsOf(work) });
+    // Spinning OpenMP threads and OpenBLAS's own get in each other's way.
+    const env = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads), OMP_WAIT_POLICY: 'passive' };
+    return { command: found, args: [fileURLToPath(new URL(file, import.meta.url)), job], env };
+  };
+}

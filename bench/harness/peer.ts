@@ -1,0 +1,51 @@
+/** The runner's side of the protocol: an engine's process as two promises. */
+import { spawn } from 'node:child_process';
+import type { Engine } from '../engines/index.ts';
+import type { Failed, Measure, Ready, Reply, Round } from './protocol.ts';
+import type { Work } from './work.ts';
+
+/** A live engine that holds one work. */
+export interface Peer {
+  readonly engine: Engine;
+  readonly ready: Ready;
+  measure(request: Measure): Promise<Round>;
+  close(): void;
+}
+
+/**
+ * Starts the engine's process and waits until it has run the work.
+ * @throws Error with the engine's own words when it cannot
+ */
+export async function startPeer(engine: Engine, work: Work, threads: number): Promise<Peer> {
+  const { command, args, env } = engine.command(work, threads);
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'], // several libraries greet on standard output
+    serialization: 'json',
+  });
+  let complaint = '';
+  child.stderr?.on('data', (text: Buffer) => (complaint = (complaint + text.toString()).slice(-2000)));
+
+  const next = <T extends Reply>() =>
+    new Promise<T>((resolve, reject) => {
+      const settle = () => child.off('message', onMessage).off('exit', onExit).off('error', onError);
+      const onError = (error: Error) => (settle(), reject(error));
+      const onExit = () => onError(new Error(complaint.trim() || 'its process ended without a word'));
+      const onMessage = (reply: unknown) => {
+        settle();
+        const message = reply as T | Failed;
+        if (message.kind === 'failed') reject(new Error(message.message));
+        else resolve(message as T);
+      };
+      child.on('message', onMessage).on('exit', onExit).on('error', onError);
+    });
+
+  const close = () => void child.kill();
+  try {
+    const ready = await next<Ready>();
+    return { engine, ready, close, measure: (request) => (child.send(request), next<Round>()) };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}

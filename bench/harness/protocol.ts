@@ -1,0 +1,59 @@
+/** What the runner and an engine's process say to each other over Node's IPC channel (JSON, one message a line). */
+
+/** Sent by the engine once, after its first runs. */
+export interface Ready {
+  readonly kind: 'ready';
+  /** Name and version of what really runs. */
+  readonly version: string;
+  readonly output: Sample;
+  /** What makes its figures doubtful, if anything. */
+  readonly note?: string;
+}
+
+/** A few thousand evenly spaced elements of an output: enough to see that two engines computed the same. */
+export interface Sample {
+  readonly length: number;
+  readonly values: readonly number[];
+}
+
+/** Asks for one round: runs until both limits are reached. */
+export interface Measure {
+  readonly minRuns: number;
+  readonly budgetMs: number;
+}
+
+/** The answer to `Measure`. */
+export interface Round {
+  readonly kind: 'round';
+  /** Milliseconds of each run. */
+  readonly times: readonly number[];
+  /** Cores kept busy while measuring (processor time ÷ wall time): what "threads" really were. */
+  readonly busyCores: number;
+  /** Cores kept busy while waiting for this request: should be near 0, or this engine disturbs the others. */
+  readonly idleCores: number;
+  readonly peakRssBytes: number;
+}
+
+/** Sent instead of either, when the engine cannot go on. */
+export interface Failed {
+  readonly kind: 'failed';
+  readonly message: string;
+}
+
+export type Reply = Ready | Round | Failed;
+
+const SAMPLES = 4096;
+
+/** Takes the sample of an output. */
+export function sample(output: ArrayLike<number>): Sample {
+  const step = Math.max(1, Math.floor(output.length / SAMPLES));
+  const values = Array.from({ length: Math.ceil(output.length / step) }, (_, i) => output[i * step] ?? NaN);
+  return { length: output.length, values };
+}
+
+/** The largest difference between two samples, relative to the largest element of `expected`; NaN when they don't compare. */
+export function difference(actual: Sample, expected: Sample): number {
+  if (actual.length !== expected.length) return NaN;
+  const scale = Math.max(...expected.values.map(Math.abs));
+  return Math.max(...expected.values.map((value, i) => Math.abs((actual.values[i] ?? NaN) - value) / scale));
+}

@@ -1,0 +1,59 @@
+/** A work: numbers that go in, and one program per language that says what to compute with them. */
+import type * as Jax from '@jax-js/jax';
+import type * as Tfjs from '@tensorflow/tfjs';
+import type { OnnxGraph, OnnxValue } from '../engines/onnx.ts';
+import { fill, type Data, type Values } from './values.ts';
+
+/** Looks a tensor of the work up by its name; throws when there is none. */
+export type Lookup<T> = (name: string) => T;
+
+/** The languages a program can be written in. Both onnxruntimes read `onnx`. */
+export interface Programs {
+  readonly tfjs: (tf: typeof Tfjs, t: Lookup<Tfjs.Tensor>) => Tfjs.Tensor;
+  /** Traced once by `jit`. Arrays are consumed by their use, as jax-js wants it: each name may be looked up once. */
+  readonly jax: (jax: typeof Jax, t: Lookup<Jax.Array>) => Jax.Array;
+  readonly onnx: (graph: OnnxGraph, t: Lookup<OnnxValue>) => OnnxValue;
+  /** A Python expression over `torch`, `F`, the work's tensors in `t`, and the functions of `engines/torch.py`. */
+  readonly torch: string;
+}
+
+/** One thing to measure, and how each engine is told to do it. */
+export interface Work {
+  readonly name: string;
+  /** Floating-point operations of one run, for a column of GFLOP/s. */
+  readonly flops?: number;
+  /** Weights: engines may keep, transpose or pack them before the clock starts. */
+  readonly params: Readonly<Record<string, Values>>;
+  /** Given anew in every run. */
+  readonly inputs: Readonly<Record<string, Values>>;
+  /** A language that is missing cannot express the work. */
+  readonly programs: Partial<Programs>;
+}
+
+/** A tensor of a work with its seed; the seed is its place in the order of declaration, params first. */
+export interface Named extends Values {
+  readonly name: string;
+  readonly seed: number;
+  readonly isInput: boolean;
+}
+
+/** Every tensor of a work, in the order of their seeds. */
+export function tensorsOf(work: Work): readonly Named[] {
+  const entries = [...Object.entries(work.params), ...Object.entries(work.inputs)];
+  return entries.map(([name, values], seed) => ({ name, seed, isInput: name in work.inputs, ...values }));
+}
+
+/** Turns every tensor of a work into the engine's own kind, and returns the lookup of them. */
+export function materialize<T>(work: Work, make: (tensor: Named, data: Data) => T): Lookup<T> {
+  const made = new Map(tensorsOf(work).map((tensor) => [tensor.name, make(tensor, fill(tensor, tensor.seed))]));
+  return lookupIn(made, work.name);
+}
+
+/** `map.get` that throws instead of returning `undefined`. */
+export function lookupIn<T>(map: ReadonlyMap<string, T>, where: string): Lookup<T> {
+  return (name) => {
+    const found = map.get(name);
+    if (found === undefined) throw new Error(`${where} has no tensor "${name}" (it has ${[...map.keys()].join(', ')})`);
+    return found;
+  };
+}

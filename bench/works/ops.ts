@@ -1,0 +1,81 @@
+/** Single ops, the way a user of each engine would write them. */
+import { floats } from '../harness/values.ts';
+import type { Work } from '../harness/work.ts';
+
+/** `a @ b` of two n×n matrices, both given anew, so that nothing can be packed before the clock starts. */
+export function matmul(n: number): Work {
+  return {
+    name: `matmul ${n}³`,
+    flops: 2 * n ** 3,
+    params: {},
+    inputs: { a: floats([n, n]), b: floats([n, n]) },
+    programs: {
+      tfjs: (tf, t) => tf.matMul(t('a'), t('b')),
+      jax: ({ numpy: np }, t) => np.matmul(t('a'), t('b')),
+      onnx: (g, t) => g.op('MatMul', [t('a'), t('b')]),
+      torch: `torch.mm(t['a'], t['b'])`,
+    },
+  };
+}
+
+/** Softmax over the last axis. */
+export function softmax(rows: number, columns: number): Work {
+  return {
+    name: `softmax ${rows}×${columns}`,
+    params: {},
+    inputs: { x: floats([rows, columns], 2) },
+    programs: {
+      tfjs: (tf, t) => tf.softmax(t('x')),
+      jax: ({ nn }, t) => nn.softmax(t('x'), -1),
+      onnx: (g, t) => g.op('Softmax', [t('x')], { axis: -1 }),
+      torch: `torch.softmax(t['x'], -1)`,
+    },
+  };
+}
+
+/** Layer normalization over the last axis, with scale and shift. */
+export function layerNorm(rows: number, columns: number): Work {
+  return {
+    name: `layer norm ${rows}×${columns}`,
+    params: { scale: floats([columns], 0.1, 1), shift: floats([columns]) },
+    inputs: { x: floats([rows, columns], 2) },
+    programs: {
+      tfjs: (tf, t) => {
+        const x = t('x');
+        const centered = x.sub(x.mean(-1, true));
+        const variance = centered.square().mean(-1, true);
+        return centered.mul(variance.add(1e-5).rsqrt()).mul(t('scale')).add(t('shift'));
+      },
+      jax: ({ numpy: np }, t) => {
+        const x = t('x');
+        const centered = x.ref.sub(np.mean(x, -1, { keepdims: true }));
+        const variance = np.mean(np.square(centered.ref), -1, { keepdims: true });
+        return centered
+          .mul(np.reciprocal(np.sqrt(variance.add(1e-5))))
+          .mul(t('scale'))
+          .add(t('shift'));
+      },
+      onnx: (g, t) =>
+        g.op('LayerNormalization', [t('x'), t('scale'), t('shift')], { axis: -1, epsilon: { float: 1e-5 } }),
+      torch: `F.layer_norm(t['x'], (${columns},), t['scale'], t['shift'], 1e-5)`,
+    },
+  };
+}
+
+/** `gelu(x·1.5 + 0.25)` with the error function: one pass over memory where an engine can fuse it. */
+export function gelu(length: number): Work {
+  return {
+    name: `gelu(x·a+b) ${length / 2 ** 20}M`,
+    params: {},
+    inputs: { x: floats([length], 2) },
+    programs: {
+      tfjs: (tf, t) => {
+        const y = t('x').mul(1.5).add(0.25);
+        return y.mul(0.5).mul(tf.erf(y.mul(Math.SQRT1_2)).add(1));
+      },
+      jax: ({ nn }, t) => nn.gelu(t('x').mul(1.5).add(0.25), { approximate: false }),
+      onnx: (g, t) => g.op('Gelu', [g.op('Add', [g.op('Mul', [t('x'), g.scalar(1.5)]), g.scalar(0.25)])]),
+      torch: `F.gelu(t['x'] * 1.5 + 0.25)`,
+    },
+  };
+}
