@@ -125,13 +125,7 @@ async function run(
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => void (output += text));
-  const watch = setInterval(async () => {
-    const [, file, size, unit] = /Downloading (?:\S*\/)?(\S+\.whl)\S* \(([\d.]+) ([kMG])B\)/.exec(output) ?? [];
-    if (file === undefined) return;
-    const loaded = await folderBytes(folder).catch(() => 0);
-    const total = Number(size) * { k: 1e3, M: 1e6, G: 1e9 }[unit as 'k' | 'M' | 'G'];
-    if (loaded > 0) onProgress?.({ phase: 'download', file, loaded: Math.min(loaded, total), total });
-  }, 250);
+  const watch = setInterval(() => void report(output, folder, onProgress), 250);
   try {
     return await new Promise((resolve, reject) => {
       child.on('error', (error: NodeJS.ErrnoException) => {
@@ -147,6 +141,16 @@ async function run(
   } finally {
     clearInterval(watch);
   }
+}
+
+/** Tells how far a download is: pip names the wheel and its size, and keeps what came in `folder`. */
+async function report(said: string, folder: string, onProgress: PyPIOptions['onProgress']): Promise<void> {
+  const [, file, size, unit] = /Downloading (?:\S*\/)?(\S+\.whl)\S* \(([\d.]+) ([kMG])B\)/.exec(said) ?? [];
+  if (file === undefined || onProgress === undefined) return;
+  const total = Number(size) * { k: 1e3, M: 1e6, G: 1e9 }[unit as 'k' | 'M' | 'G'];
+  // The folder changes meanwhile: what cannot be listed now is there the next time.
+  const loaded = await folderBytes(folder).catch(() => 0);
+  if (loaded > 0) onProgress({ phase: 'download', file, loaded: Math.min(loaded, total), total });
 }
 
 /** The first folder, from the outside in, that has all of `files`. */

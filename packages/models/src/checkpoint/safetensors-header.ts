@@ -3,11 +3,11 @@
  * Source: https://huggingface.co/docs/safetensors. Checks what Python's reader checks (no hole, no overlap, no unknown dtype).
  */
 import { CheckpointError } from './errors.ts';
-import { describeTensor, elementCount, tensorTypes } from './tensor-data.ts';
-import type { TensorDtype, TensorInfo } from './tensor-data.ts';
+import { describeStored, elementCount, storedTypes } from './stored-tensor.ts';
+import type { StoredDtype, StoredType } from './stored-tensor.ts';
 
 /** A tensor's type and where its bytes lie in the file. */
-export interface TensorEntry extends TensorInfo {
+export interface TensorEntry extends StoredType {
   /** First byte, counted from the start of the file. */
   readonly offset: number;
   readonly bytes: number;
@@ -23,10 +23,10 @@ export interface SafetensorsHeader {
 /** No reader takes a longer header: a length beyond it means that the file is something else. */
 const longestHeader = 100_000_000;
 
-const dtypeOfCode = new Map<unknown, TensorDtype>(
-  Object.entries(tensorTypes).map(([dtype, { code }]) => [code, dtype as TensorDtype]),
+const dtypeOfCode = new Map<unknown, StoredDtype>(
+  Object.entries(storedTypes).map(([dtype, { code }]) => [code, dtype as StoredDtype]),
 );
-const dtypeOrder = Object.keys(tensorTypes);
+const dtypeOrder = Object.keys(storedTypes);
 
 const downloadAgain = 'The file is damaged or not a safetensors file: fetch or save it again.';
 
@@ -106,10 +106,10 @@ export function parseHeader(json: Uint8Array, fileBytes: number, where: string):
         name,
         'truncated',
       );
-    const bytes = elementCount(shape) * tensorTypes[dtype].bytes;
+    const bytes = elementCount(shape) * storedTypes[dtype].bytes;
     if (bytes !== end - begin)
       throw bad(
-        `${describeTensor({ dtype, shape })} takes ${bytes} bytes, but ${end - begin} are given to it`,
+        `${describeStored({ dtype, shape })} takes ${bytes} bytes, but ${end - begin} are given to it`,
         name,
         'bad-tensor',
       );
@@ -136,10 +136,10 @@ export function parseHeader(json: Uint8Array, fileBytes: number, where: string):
 
 /**
  * The first bytes of a file with these tensors (length, JSON, spaces up to a multiple of 8) and the order of their data.
- * The same bytes as Python's writer: dtypes in the order of {@link tensorTypes}, then names by their UTF-8 bytes.
+ * The same bytes as Python's writer: dtypes in the order of {@link storedTypes}, then names by their UTF-8 bytes.
  */
 export function encodeHeader(
-  tensors: Readonly<Record<string, TensorInfo>>,
+  tensors: Readonly<Record<string, StoredType>>,
   metadata: Readonly<Record<string, string>>,
 ): { readonly bytes: Uint8Array; readonly order: readonly string[] } {
   const order = Object.keys(tensors).sort(
@@ -152,8 +152,8 @@ export function encodeHeader(
   const fields = order.map((name) => {
     const { dtype, shape } = tensors[name]!;
     const begin = position;
-    position += elementCount(shape) * tensorTypes[dtype].bytes;
-    return `${JSON.stringify(name)}:${JSON.stringify({ dtype: tensorTypes[dtype].code, shape, data_offsets: [begin, position] })}`;
+    position += elementCount(shape) * storedTypes[dtype].bytes;
+    return `${JSON.stringify(name)}:${JSON.stringify({ dtype: storedTypes[dtype].code, shape, data_offsets: [begin, position] })}`;
   });
   if (Object.keys(metadata).length > 0) fields.unshift(`"__metadata__":${JSON.stringify(metadata)}`);
   const json = new TextEncoder().encode(`{${fields.join(',')}}`);

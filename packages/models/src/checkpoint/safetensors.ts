@@ -5,8 +5,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CheckpointError } from './errors.ts';
 import { encodeHeader, headerLength, parseHeader } from './safetensors-header.ts';
-import { describeTensor, elementCount, tensorTypes, toF32, toI32 } from './tensor-data.ts';
-import type { TensorArrays, TensorData, TensorDtype, TensorInfo, TensorOf } from './tensor-data.ts';
+import { describeStored, elementCount, storedTypes, toF32, toI32 } from './stored-tensor.ts';
+import type { StoredArrays, StoredTensor, StoredDtype, StoredType, StoredTensorOf } from './stored-tensor.ts';
 
 /** The tensors of a checkpoint, by name; their data stays on disk until it is read. */
 export interface SafetensorsFile {
@@ -18,13 +18,13 @@ export interface SafetensorsFile {
   readonly names: readonly string[];
   has(name: string): boolean;
   /** dtype and shape. @throws CheckpointError `unknown-tensor` */
-  info(name: string): TensorInfo;
+  info(name: string): StoredType;
   /** A fresh copy of one tensor, in the dtype of the file. @throws CheckpointError `unknown-tensor`, `truncated` */
-  read(name: string): Promise<TensorData>;
+  read(name: string): Promise<StoredTensor>;
   /** One tensor as `f32`, converted from `f16`, `bf16` or `f64`. @throws CheckpointError also `bad-tensor` for integers */
-  readF32(name: string): Promise<TensorOf<'f32'>>;
+  readF32(name: string): Promise<StoredTensorOf<'f32'>>;
   /** One tensor as `i32`, converted from any integer type or `bool`. @throws CheckpointError also `bad-tensor` if a value does not fit */
-  readI32(name: string): Promise<TensorOf<'i32'>>;
+  readI32(name: string): Promise<StoredTensorOf<'i32'>>;
   /** Closes the file. Calling it again does nothing. */
   close(): Promise<void>;
 }
@@ -77,14 +77,14 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
 
 /** A tensor to write: the data itself, or a function that makes it when its turn comes, so that not all is in memory at once. */
 export type TensorToWrite =
-  | TensorData
+  | StoredTensor
   | {
-      [D in TensorDtype]: {
+      [D in StoredDtype]: {
         readonly dtype: D;
         readonly shape: readonly number[];
-        readonly data: () => TensorArrays[D] | Promise<TensorArrays[D]>;
+        readonly data: () => StoredArrays[D] | Promise<StoredArrays[D]>;
       };
-    }[TensorDtype];
+    }[StoredDtype];
 
 /**
  * Writes a safetensors file, byte for byte as Python's writer does. The bytes go to a temporary file beside `path`, which
@@ -151,16 +151,16 @@ export function unknownTensor(name: string, names: Iterable<string>, where: stri
 }
 
 /** A view of raw bytes as `dtype`; the files are little-endian, as every machine that runs JavaScript is. */
-function tensorOf(dtype: TensorDtype, shape: readonly number[], buffer: ArrayBuffer): TensorData {
-  return { dtype, shape, data: new tensorTypes[dtype].array(buffer) } as TensorData;
+function tensorOf(dtype: StoredDtype, shape: readonly number[], buffer: ArrayBuffer): StoredTensor {
+  return { dtype, shape, data: new storedTypes[dtype].array(buffer) } as StoredTensor;
 }
 
-function checkData(info: TensorInfo, data: TensorArrays[TensorDtype], tensor: string, where: string): void {
+function checkData(info: StoredType, data: StoredArrays[StoredDtype], tensor: string, where: string): void {
   const length = elementCount(info.shape);
-  const { array } = tensorTypes[info.dtype];
+  const { array } = storedTypes[info.dtype];
   if (data instanceof array && data.length === length) return;
   throw new CheckpointError('bad-tensor', {
-    asked: `to write ${describeTensor(info)}, a ${array.name} of ${length}`,
+    asked: `to write ${describeStored(info)}, a ${array.name} of ${length}`,
     found: `the data is a ${data.constructor.name} of ${data.length}`,
     where,
     tensor,

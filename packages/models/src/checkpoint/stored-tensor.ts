@@ -1,8 +1,9 @@
 /** Tensors as they lie in checkpoint files: a dtype, a shape and a typed array. */
+import { decoder } from '@sinter/ir';
 import { CheckpointError } from './errors.ts';
 
 /** The typed array that holds each dtype: `f16` and `bf16` as their 16 bits, `bool` as one byte 0 or 1. */
-export interface TensorArrays {
+export interface StoredArrays {
   u64: BigUint64Array;
   i64: BigInt64Array;
   f64: Float64Array;
@@ -19,33 +20,33 @@ export interface TensorArrays {
 }
 
 /** The element types of checkpoint files; a graph knows a subset of them. */
-export type TensorDtype = keyof TensorArrays;
+export type StoredDtype = keyof StoredArrays;
 
 /** A tensor of one dtype, row-major. */
-export interface TensorOf<D extends TensorDtype> {
+export interface StoredTensorOf<D extends StoredDtype> {
   readonly dtype: D;
   readonly shape: readonly number[];
-  readonly data: TensorArrays[D];
+  readonly data: StoredArrays[D];
 }
 
 /** A tensor of any dtype: narrow by `dtype` to get at the typed array. */
-export type TensorData = { [D in TensorDtype]: TensorOf<D> }[TensorDtype];
+export type StoredTensor = { [D in StoredDtype]: StoredTensorOf<D> }[StoredDtype];
 
 /** A tensor without its data. */
-export interface TensorInfo {
-  readonly dtype: TensorDtype;
+export interface StoredType {
+  readonly dtype: StoredDtype;
   readonly shape: readonly number[];
 }
 
-interface Layout<D extends TensorDtype> {
+interface Layout<D extends StoredDtype> {
   /** How a safetensors header spells the dtype. */
   readonly code: string;
   readonly bytes: number;
-  readonly array: new (buffer: ArrayBuffer) => TensorArrays[D];
+  readonly array: new (buffer: ArrayBuffer) => StoredArrays[D];
 }
 
 /** Every dtype in the order in which safetensors files store their tensors. */
-export const tensorTypes: { readonly [D in TensorDtype]: Layout<D> } = {
+export const storedTypes: { readonly [D in StoredDtype]: Layout<D> } = {
   u64: { code: 'U64', bytes: 8, array: BigUint64Array },
   i64: { code: 'I64', bytes: 8, array: BigInt64Array },
   f64: { code: 'F64', bytes: 8, array: Float64Array },
@@ -67,7 +68,7 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /** `f32[30522, 384]`: how messages name a tensor's type. */
-export function describeTensor(info: TensorInfo): string {
+export function describeStored(info: StoredType): string {
   return `${info.dtype}[${info.shape.join(', ')}]`;
 }
 
@@ -75,7 +76,7 @@ export function describeTensor(info: TensorInfo): string {
  * The same numbers as 32-bit floats; an `f32` tensor is returned as it is, `f64` is rounded.
  * @throws CheckpointError `bad-tensor` for integers and booleans
  */
-export function toF32(tensor: TensorData, name: string, where: string): TensorOf<'f32'> {
+export function toF32(tensor: StoredTensor, name: string, where: string): StoredTensorOf<'f32'> {
   const { shape } = tensor;
   switch (tensor.dtype) {
     case 'f32':
@@ -95,7 +96,7 @@ export function toF32(tensor: TensorData, name: string, where: string): TensorOf
  * The same numbers as 32-bit signed integers; an `i32` tensor is returned as it is.
  * @throws CheckpointError `bad-tensor` for floats, and for numbers that need more than 32 bits
  */
-export function toI32(tensor: TensorData, name: string, where: string): TensorOf<'i32'> {
+export function toI32(tensor: StoredTensor, name: string, where: string): StoredTensorOf<'i32'> {
   const { dtype, shape, data } = tensor;
   if (dtype === 'i32') return tensor;
   if (dtype === 'f64' || dtype === 'f32' || dtype === 'f16' || dtype === 'bf16')
@@ -107,7 +108,7 @@ export function toI32(tensor: TensorData, name: string, where: string): TensorOf
     if (out[i] !== value)
       throw new CheckpointError('bad-tensor', {
         asked: 'an i32 tensor',
-        found: `${describeTensor(tensor)} holds ${data[i]} at index ${i}, which 32 bits cannot hold`,
+        found: `${describeStored(tensor)} holds ${data[i]} at index ${i}, which 32 bits cannot hold`,
         where,
         tensor: name,
         fix: 'Read it with read() and decide what such values mean.',
@@ -117,13 +118,13 @@ export function toI32(tensor: TensorData, name: string, where: string): TensorOf
 }
 
 function wrongDtype(
-  info: TensorInfo,
+  info: StoredType,
   tensor: string,
   where: string,
-  wanted: TensorDtype,
+  wanted: StoredDtype,
   fix: string,
 ): CheckpointError {
-  const found = `it is ${describeTensor(info)}, which does not convert`;
+  const found = `it is ${describeStored(info)}, which does not convert`;
   return new CheckpointError('bad-tensor', { asked: `an ${wanted} tensor`, found, where, tensor, fix });
 }
 
@@ -131,13 +132,7 @@ let halves: Float32Array | undefined;
 
 /** 32-bit floats of IEEE 754 binary16 bits: a table of all 65,536, because weights come by the million. */
 function f16ToF32(bits: Uint16Array): Float32Array {
-  halves ??= Float32Array.from({ length: 0x10000 }, (_, half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >>> 10) & 0x1f;
-    const mantissa = half & 0x3ff;
-    if (exponent === 31) return mantissa ? NaN : sign * Infinity;
-    return sign * (exponent ? (1 + mantissa / 1024) * 2 ** (exponent - 15) : mantissa * 2 ** -24);
-  });
+  halves ??= Float32Array.from({ length: 0x10000 }, (_, half) => decoder('f16')(half));
   const out = new Float32Array(bits.length);
   for (let i = 0; i < out.length; i++) out[i] = halves[bits[i]!]!;
   return out;
