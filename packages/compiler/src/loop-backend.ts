@@ -1,0 +1,198 @@
+/**
+ * The interpreter as a backend: slow, portable, and the smallest example of what a backend is. Its artifact holds the
+ * kernels as JSON.
+ */
+import type { Data, DType, ScalarOp, TensorData } from '@sinter/ir';
+import { arity, bindSizes, dataFor, dtypeBytes, holds, ShapeError, shapeSize } from '@sinter/ir';
+import { BackendError } from './artifact/errors.ts';
+import type { Artifact, Port, Ports } from './artifact/format.ts';
+import { assignOffsets, evaluateSize } from './artifact/offsets.ts';
+import type { Program, StateHandle, StepTime } from './artifact/program.ts';
+import type { Backend, LoadOptions } from './backend.ts';
+import type { Kernel, LoopExpr, Stmt } from './loop.ts';
+import type { PlanRunOptions } from './loop-run.ts';
+import { planRunner } from './loop-run.ts';
+import { verifyPlan } from './loop-verify.ts';
+import { withExprs, withParts } from './loop-walk.ts';
+import type { Target } from './target.ts';
+
+const name = 'interpreter';
+
+/**
+ * The interpreter as a backend. `target` changes what plans are made for, so that the code meant for any machine can
+ * be run here; `options` are those of the interpreter (`seed`, `arena`).
+ *
+ * By default the target is one CPU thread with four 32-bit lanes in 16 registers, which spells every scalar op.
+ */
+export function interpreter(target: Partial<Target> = {}, options: PlanRunOptions = {}): Backend {
+  return {
+    name,
+    target: {
+      kind: 'cpu', spells: new Set(Object.keys(arity) as ScalarOp[]), vectorBytes: 16, registers: 16, cacheBytes: [32768, 1048576],
+      threads: 1, sharedBytes: 16384, maxWorkgroup: 256, maxBindings: 64, features: new Set(), ...target,
+    },
+    async build(plan) {
+      verifyPlan(plan);
+      const { kernels, ...rest } = plan;
+      return { format: 1, backend: name, ...rest, kernels: kernels.map((k) => k.name), code: { 'kernels.json': encodeKernels(kernels) } };
+    },
+    async load(artifact, load = {}) {
+      return program(artifact, load, options);
+    },
+  };
+}
+
+// ---- kernels as JSON: every distinct expression once, in a table, because expressions share their parts
+
+/** An expression whose parts, or a statement whose expressions, are positions in the table. */
+type Packed = unknown;
+
+function encodeKernels(kernels: readonly Kernel[]): Uint8Array {
+  const table: Packed[] = [];
+  const at = new Map<LoopExpr, number>();
+  const pack = (x: LoopExpr): number => {
+    const known = at.get(x);
+    if (known !== undefined) return known;
+    const packed = withParts(x, (part) => pack(part) as unknown as LoopExpr);
+    at.set(x, table.length);
+    return table.push(packed.k === 'const' ? { ...packed, value: safe(packed.value) } : packed) - 1;
+  };
+  const block = (stmts: readonly Stmt[]): Stmt[] => stmts.map((s) => withExprs(s, (x) => pack(x) as unknown as LoopExpr, block));
+  const packed = kernels.map((k) => ({ ...k, body: block(k.body), cost: { flops: pack(k.cost.flops), bytes: pack(k.cost.bytes) } }));
+  return new TextEncoder().encode(JSON.stringify({ table, kernels: packed }));
+}
+
+/** JSON has neither infinities nor NaN nor −0: these become text. */
+function safe(value: number): number | string {
+  return Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? '-0' : String(value);
+}
+
+function decodeKernels(bytes: Uint8Array): Kernel[] {
+  const { table, kernels } = JSON.parse(new TextDecoder().decode(bytes)) as { table: LoopExpr[]; kernels: Kernel[] };
+  const exprs: LoopExpr[] = [];
+  const unpack = (x: LoopExpr): LoopExpr => exprs[x as unknown as number]!;
+  for (const x of table) exprs.push(x.k === 'const' ? { ...x, value: Number(x.value) } : withParts(x, unpack));
+  const block = (stmts: readonly Stmt[]): Stmt[] => stmts.map((s) => withExprs(s, unpack, block));
+  return kernels.map((k) => ({
+    ...k, body: block(k.body), cost: { flops: unpack(k.cost.flops), bytes: unpack(k.cost.bytes) } as Kernel['cost'],
+  }));
+}
+
+// ---- state
+
+/** The state tensors of one or more programs, and the queue in which these run. */
+class State implements StateHandle {
+  readonly tensors = new Map<string, { readonly port: Port; data: Data }>();
+  users = 0;
+  private last: Promise<unknown> = Promise.resolve();
+
+  get ports(): Ports {
+    return Object.fromEntries([...this.tensors].map(([key, t]) => [key, t.port]));
+  }
+
+  /** Runs `work` after everything that was asked for earlier. */
+  queue<T>(work: () => T): Promise<T> {
+    const result = this.last.then(work);
+    this.last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Adds the tensors that a program keeps; those that are there already must fit. */
+  add(program: string, ports: Ports): void {
+    for (const [key, port] of Object.entries(ports)) {
+      const shape = shapeSize(port.shape, {});
+      const known = this.tensors.get(key)?.port;
+      if (known && (known.dtype !== port.dtype || known.shape.join() !== shape.join())) {
+        throw new BackendError(`program '${program}': state '${key}' is ${port.dtype}[${shape.join(', ')}], the shared state has ${known.dtype}[${known.shape.join(', ')}]`);
+      }
+      if (!known) this.tensors.set(key, { port: { ...port, shape }, data: dataFor(port.dtype, shape.reduce((a, b) => a * b, 1)) });
+    }
+  }
+
+  read(key: string): Promise<Data> {
+    return this.queue(() => this.tensor(key).data.slice());
+  }
+
+  write(key: string, data: Data): Promise<void> {
+    const copy = data.slice();
+    return this.queue(() => {
+      const t = this.tensor(key);
+      if (!holds(copy, t.port.dtype) || copy.length !== t.data.length) {
+        throw new BackendError(`state '${key}' is ${t.data.length} elements of ${t.port.dtype}, got ${copy.length} in a ${copy.constructor.name}`);
+      }
+      t.data = copy;
+    });
+  }
+
+  private tensor(key: string): { readonly port: Port; data: Data } {
+    const found = this.tensors.get(key);
+    if (!found) throw new BackendError(`there is no state '${key}'; known: ${[...this.tensors.keys()].join(', ') || '(none: its programs are closed)'}`);
+    return found;
+  }
+}
+
+// ---- programs
+
+/**
+ * The run-time sizes that follow from the shapes of a program's inputs. Throws a `ShapeError` where shapes do not agree
+ * with the ports or a size is outside of the range the program was built for, and a `BackendError` for a wrong dtype.
+ */
+export function bindInputs(artifact: Pick<Artifact, 'name' | 'dims' | 'inputs'>, inputs: Readonly<Record<string, TensorData>>): Record<string, number> {
+  const sizes = bindSizes(artifact.inputs, inputs);
+  for (const [dim, { min, max }] of Object.entries(artifact.dims)) {
+    const size = (sizes[dim] ??= min === max ? min : NaN);
+    if (Number.isNaN(size)) throw new ShapeError(`program '${artifact.name}': no input's shape gives the size '${dim}'`);
+    if (size < min || size > max) throw new ShapeError(`program '${artifact.name}': '${dim}' is ${size}, but the program was built for ${min} to ${max}; build it with a wider range`);
+  }
+  for (const [key, port] of Object.entries(artifact.inputs)) {
+    const { shape, data } = inputs[key]!;
+    const want = shapeSize(port.shape, sizes);
+    if (want.join() !== shape.join()) throw new ShapeError(`program '${artifact.name}': input '${key}' must be [${want.join(', ')}] here, got [${shape.join(', ')}]`);
+    if (!holds(data, port.dtype)) throw new BackendError(`program '${artifact.name}': input '${key}' wants ${port.dtype}, got a ${data.constructor.name}`);
+  }
+  return sizes;
+}
+
+const bytes = (dtype: DType, length: number): number => dtypeBytes[dtype] * length;
+
+function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions): Program {
+  if (artifact.backend !== name) throw new BackendError(`program '${artifact.name}' was built for the backend '${artifact.backend}', not for '${name}'; build it again`);
+  if (load.state && !(load.state instanceof State)) throw new BackendError(`program '${artifact.name}': the shared state belongs to another backend`);
+  const code = artifact.code['kernels.json'];
+  if (!code) throw new BackendError(`program '${artifact.name}': the artifact has no 'kernels.json'`);
+  const run = planRunner({ ...artifact, kernels: decodeKernels(code) }, options);
+  const state = load.state ?? new State();
+  state.add(artifact.name, artifact.state);
+  state.users++;
+  let open = true;
+
+  const data = (from: Readonly<Record<string, { readonly data: Data }>>, ports: Ports): Record<string, Data> =>
+    Object.fromEntries(Object.keys(ports).map((key) => [key, from[key]!.data]));
+  const profile = async (given: Readonly<Record<string, TensorData>> = {}): Promise<{ outputs: Record<string, TensorData>; steps: readonly StepTime[] }> => {
+    const sizes = bindInputs(artifact, given);
+    // Copied now: the caller may change them while the run waits in the queue.
+    const inputs = Object.fromEntries(Object.entries(data(given, artifact.inputs)).map(([key, d]) => [key, d.slice()]));
+    return state.queue(() => {
+      if (!open) throw new BackendError(`program '${artifact.name}' is closed`);
+      const result = run({ inputs, state: data(Object.fromEntries(state.tensors), artifact.state), sizes });
+      for (const key of Object.keys(artifact.state)) state.tensors.get(key)!.data = result.state[key]!;
+      const outputs = Object.fromEntries(Object.entries(artifact.outputs).map(([key, port]) =>
+        [key, { data: result.outputs[key]!, shape: shapeSize(port.shape, sizes) }]));
+      return { outputs, steps: result.times };
+    });
+  };
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    if (--state.users === 0) void state.queue(() => { state.tensors.clear(); });
+  };
+  return {
+    name: artifact.name, inputs: artifact.inputs, outputs: artifact.outputs, state, profile, close,
+    run: async (inputs) => (await profile(inputs)).outputs,
+    memory: (sizes) => ({
+      state: artifact.buffers.reduce((sum, b) => sum + (b.role === 'state' || b.role === 'constant' ? bytes(b.dtype, evaluateSize(b.length, sizes)) : 0), 0),
+      arena: assignOffsets(artifact.buffers, sizes, (b) => b.role !== 'state' && b.role !== 'constant').bytes,
+    }),
+    [Symbol.asyncDispose]: async () => { close(); await state.queue(() => undefined); },
+  };
+}
