@@ -24,6 +24,7 @@ export interface Engine {
 
 /** All engines, in the order of the table. */
 export const engines: readonly Engine[] = [
+  { name: 'sinter', language: 'sinter', native: false, command: node('sinter.ts') },
   { name: 'onnxruntime-web', language: 'onnx', native: false, command: node('ort-web.ts') },
   {
     name: 'tfjs-wasm',

@@ -30,7 +30,10 @@ export async function startPeer(engine: Engine, work: Work, threads: number): Pr
     new Promise<T>((resolve, reject) => {
       const settle = () => child.off('message', onMessage).off('exit', onExit).off('error', onError);
       const onError = (error: Error) => (settle(), reject(error));
-      const onExit = () => onError(new Error(complaint.trim() || 'its process ended without a word'));
+      const onExit = () =>
+        onError(
+          new Error(/^.*Error: .*$/m.exec(complaint)?.[0] ?? (complaint.trim() || 'its process ended without a word')),
+        );
       const onMessage = (reply: unknown) => {
         settle();
         const message = reply as T | Failed;

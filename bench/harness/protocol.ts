@@ -5,7 +5,8 @@ export interface Ready {
   readonly kind: 'ready';
   /** Name and version of what really runs. */
   readonly version: string;
-  readonly output: Sample;
+  /** Of the first run, and of one after the warm-up: a work that trains must have learnt the same by then. */
+  readonly outputs: readonly Sample[];
   /** What makes its figures doubtful, if anything. */
   readonly note?: string;
 }
@@ -51,9 +52,11 @@ export function sample(output: ArrayLike<number>): Sample {
   return { length: output.length, values };
 }
 
-/** The largest difference between two samples, relative to the largest element of `expected`; NaN when they don't compare. */
-export function difference(actual: Sample, expected: Sample): number {
-  if (actual.length !== expected.length) return NaN;
-  const scale = Math.max(...expected.values.map(Math.abs));
-  return Math.max(...expected.values.map((value, i) => Math.abs((actual.values[i] ?? NaN) - value) / scale));
+/** The largest difference between outputs, relative to the largest element of `expected`; NaN when they don't compare. */
+export function difference(actual: readonly Sample[], expected: readonly Sample[]): number {
+  if (actual.length !== expected.length || actual.some(({ length }, i) => length !== expected[i]?.length)) return NaN;
+  const [ours, theirs] = [actual, expected].map((samples) => samples.flatMap(({ values }) => values));
+  if (!ours || !theirs) return NaN;
+  const scale = Math.max(...theirs.map(Math.abs));
+  return Math.max(...theirs.map((value, i) => Math.abs((ours[i] ?? NaN) - value) / scale));
 }

@@ -1,5 +1,9 @@
 /** What a run of the benchmark says: rows, the machine they were measured on, and both as Markdown. */
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { engines } from '../engines/index.ts';
+
+/** Outputs may differ by this much; a row that differs by more is wrong, and the benchmark fails. */
+const TOLERANCE = 1e-3;
 
 /** One engine at one work. Field names are those of the JSON file. */
 export interface Row {
@@ -100,4 +104,42 @@ export function markdown({ cpu, cores, node, date, load }: Machine, rows: readon
 
 function digits(ms: number): string {
   return ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3);
+}
+
+/** Whether the engine computed something else than the reference. */
+export function isWrong({ difference }: Row): boolean {
+  return difference !== null && !(difference <= TOLERANCE);
+}
+
+/** Per work and thread count: Sinter beside the fastest of the peers that run where it runs, and the fastest native one. */
+export function verdicts(rows: readonly Row[]): string[] {
+  const native = new Set(engines.filter((engine) => engine.native).map((engine) => engine.name));
+  return rows
+    .filter((row) => row.engine === 'sinter')
+    .map((ours) => {
+      const others = rows.filter((row) => row.work === ours.work && row.threads === ours.threads && row !== ours);
+      const fastest = (isNative: boolean) => {
+        const group = others.filter((row) => native.has(row.engine) === isNative);
+        const best = group.sort((a, b) => a.median_ms - b.median_ms)[0];
+        return best
+          ? `${best.ratio?.toFixed(2)}× as fast as ${best.engine}`
+          : `no ${isNative ? 'native' : 'JavaScript'} peer`;
+      };
+      return `${ours.work}, threads ${ours.threads}: ${fastest(false)}; ${fastest(true)}`;
+    });
+}
+
+/** What makes figures of this run doubtful. */
+export function notes(rows: readonly Row[]): string[] {
+  const starved = rows.filter((row) => row.busy_cores < 0.85).length;
+  return [
+    ...rows.flatMap((row) => {
+      const where = `${row.engine}, ${row.work}, threads ${row.threads}:`;
+      const by = `output differs from ${row.reference} by ${row.difference} (allowed ${TOLERANCE})`;
+      return [...(isWrong(row) ? [`WRONG ${where} ${by}`] : []), ...row.notes.map((note) => `note: ${where} ${note}`)];
+    }),
+    ...(starved
+      ? [`note: ${starved} of ${rows.length} rows got less than 0.85 cores: the machine had other things to do`]
+      : []),
+  ];
 }

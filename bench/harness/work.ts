@@ -1,5 +1,6 @@
 /** A work: numbers that go in, and one program per language that says what to compute with them. */
 import type * as Jax from '@jax-js/jax';
+import type * as Ir from '@sinter/ir';
 import type * as Tfjs from '@tensorflow/tfjs';
 import type { OnnxGraph, OnnxValue } from '../engines/onnx.ts';
 import { fill, type Data, type Values } from './values.ts';
@@ -9,6 +10,11 @@ export type Lookup<T> = (name: string) => T;
 
 /** The languages a program can be written in. Both onnxruntimes read `onnx`. */
 export interface Programs {
+  /** `updates` says what the state of a name holds after the run, for works that train. */
+  readonly sinter: (
+    ir: typeof Ir,
+    t: Lookup<Ir.Tensor>,
+  ) => { readonly output: Ir.Tensor; readonly updates?: Ir.Tensors };
   readonly tfjs: (tf: typeof Tfjs, t: Lookup<Tfjs.Tensor>) => Tfjs.Tensor;
   /** Traced once by `jit`. Arrays are consumed by their use, as jax-js wants it: each name may be looked up once. */
   readonly jax: (jax: typeof Jax, t: Lookup<Jax.Array>) => Jax.Array;

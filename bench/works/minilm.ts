@@ -4,10 +4,11 @@
  * the positions.
  */
 import type * as Jax from '@jax-js/jax';
+import type * as Ir from '@sinter/ir';
 import type { Rank, Tensor } from '@tensorflow/tfjs';
 import type { OnnxValue } from '../engines/onnx.ts';
 import { floats, integers, type Values } from '../harness/values.ts';
-import type { Programs, Work } from '../harness/work.ts';
+import type { Lookup, Programs, Work } from '../harness/work.ts';
 
 const layers = 6;
 const hidden = 384;
@@ -27,6 +28,7 @@ export function minilmForward(batch: number, seq: number): Work {
     params: parameters(seq),
     inputs: { ids: integers([batch, seq], vocabulary), mask: integers([batch, seq], 2) },
     programs: {
+      sinter: (ir, t) => ({ output: sinter(ir, t, batch, seq) }),
       tfjs: tfjs(batch, seq),
       jax: jax(batch, seq),
       onnx: onnx(batch, seq),
@@ -56,7 +58,13 @@ export function minilmStep(batch: number, seq: number): Work {
       mask: integers([batch, seq], 2),
       labels: integers([batch], 2),
     },
-    programs: { torch: `minilm_step(t, layers=${layers}, heads=${heads})` },
+    programs: {
+      sinter: (ir, t) => {
+        const loss = sinterLoss(ir, t, batch, seq);
+        return { output: loss, updates: adamw(ir, loss) };
+      },
+      torch: `minilm_step(t, layers=${layers}, heads=${heads})`,
+    },
   };
 }
 
@@ -88,6 +96,56 @@ function parameters(seq: number): Record<string, Values> {
 const layerNames = Array.from({ length: layers }, (_, i) => `layer.${i}.`);
 const matrix = (from: number, to: number) => floats([from, to], 1.7 / Math.sqrt(from));
 const bias = (size: number) => floats([size], 0.02);
+
+function sinter(ir: typeof Ir, t: Lookup<Ir.Tensor>, batch: number, seq: number): Ir.Tensor {
+  type Ids = Ir.Tensor<Ir.Shape, 'i32'>;
+  const { add, attention, cast, embedding, gelu, layerNorm, matmul, mul, reshape, sub } = ir;
+  const linear = (x: Ir.Tensor, name: string) => add(matmul(x, t(`${name}.weight`)), t(`${name}.bias`));
+  const norm = (x: Ir.Tensor, name: string) => layerNorm(x, t(`${name}.weight`), t(`${name}.bias`), epsilon);
+
+  const masked = reshape(mul(sub(1, cast(t('mask'), 'f32')), far), [batch, 1, 1, seq]);
+  let x = norm(add(embedding(t('ids') as Ids, t('words')), t('positions')), 'embeddings.norm');
+  for (const l of layerNames) {
+    const split = (name: string) => reshape(linear(x, l + name), [batch, seq, heads, headSize]);
+    const { context } = attention(split('query'), split('key'), split('value'), { bias: masked });
+    x = norm(add(linear(reshape(context, [batch, seq, hidden]), `${l}output`), x), `${l}output.norm`);
+    x = norm(add(linear(gelu(linear(x, `${l}up`)), `${l}down`), x), `${l}down.norm`);
+  }
+  return x;
+}
+
+function sinterLoss(ir: typeof Ir, t: Lookup<Ir.Tensor>, batch: number, seq: number): Ir.Tensor {
+  const { add, crossEntropy, matmul, reshape, slice, tanh } = ir;
+  const linear = (x: Ir.Tensor, name: string) => add(matmul(x, t(`${name}.weight`)), t(`${name}.bias`));
+  const first = slice(sinter(ir, t, batch, seq), { starts: [0, 0, 0], ends: [batch, 1, hidden] });
+  const pooled = tanh(linear(reshape(first, [batch, hidden]), 'pooler'));
+  return crossEntropy(linear(pooled, 'classifier'), t('labels') as Ir.Tensor<Ir.Shape, 'i32'>);
+}
+
+/** One step of AdamW (Loshchilov and Hutter 2019) on every state the loss reads, with PyTorch's defaults but the rate. */
+function adamw(ir: typeof Ir, loss: Ir.Tensor): Ir.Tensors {
+  const { add, div, exp, mul, sqrt, square, state, sub } = ir;
+  const [rate, decay, beta1, beta2, tiny] = [5e-5, 0.01, 0.9, 0.999, 1e-8];
+  const params = Object.entries(ir.graph('loss', { outputs: { loss } }).state);
+  const gradients = ir.gradients(
+    loss,
+    params.map(([, param]) => param),
+  );
+
+  const count: Ir.Tensor = add(state('adamw.count', []), 1);
+  const unbiased = (mean: Ir.Tensor, beta: number): Ir.Tensor => div(mean, sub(1, exp(mul(count, Math.log(beta)))));
+  const updates: Record<string, Ir.Tensor> = { 'adamw.count': count };
+  params.forEach(([name, param], i) => {
+    const gradient = gradients[i] as Ir.Tensor;
+    const blend = (slot: string, value: Ir.Tensor, beta: number): Ir.Tensor =>
+      (updates[slot] = add(mul(state(slot, param.shape), beta), mul(value, 1 - beta)));
+    const mean = unbiased(blend(`adamw.mean.${name}`, gradient, beta1), beta1);
+    const variance = unbiased(blend(`adamw.variance.${name}`, square(gradient), beta2), beta2);
+    const step = mul(div(mean, add(sqrt(variance), tiny)), rate);
+    updates[name] = sub(mul(param, 1 - rate * decay), step);
+  });
+  return updates;
+}
 
 /** Eager, with tfjs's fused matmul + bias. */
 function tfjs(batch: number, seq: number): Programs['tfjs'] {

@@ -10,6 +10,7 @@ export function matmul(n: number): Work {
     params: {},
     inputs: { a: floats([n, n]), b: floats([n, n]) },
     programs: {
+      sinter: ({ matmul }, t) => ({ output: matmul(t('a'), t('b')) }),
       tfjs: (tf, t) => tf.matMul(t('a'), t('b')),
       jax: ({ numpy: np }, t) => np.matmul(t('a'), t('b')),
       onnx: (g, t) => g.op('MatMul', [t('a'), t('b')]),
@@ -25,6 +26,7 @@ export function softmax(rows: number, columns: number): Work {
     params: {},
     inputs: { x: floats([rows, columns], 2) },
     programs: {
+      sinter: ({ softmax }, t) => ({ output: softmax(t('x')) }),
       tfjs: (tf, t) => tf.softmax(t('x')),
       jax: ({ nn }, t) => nn.softmax(t('x'), -1),
       onnx: (g, t) => g.op('Softmax', [t('x')], { axis: -1 }),
@@ -40,6 +42,7 @@ export function layerNorm(rows: number, columns: number): Work {
     params: { scale: floats([columns], 0.1, 1), shift: floats([columns]) },
     inputs: { x: floats([rows, columns], 2) },
     programs: {
+      sinter: ({ layerNorm }, t) => ({ output: layerNorm(t('x'), t('scale'), t('shift'), 1e-5) }),
       tfjs: (tf, t) => {
         const x = t('x');
         const centered = x.sub(x.mean(-1, true));
@@ -69,6 +72,7 @@ export function gelu(length: number): Work {
     params: {},
     inputs: { x: floats([length], 2) },
     programs: {
+      sinter: ({ add, gelu, mul }, t) => ({ output: gelu(add(mul(t('x'), 1.5), 0.25)) }),
       tfjs: (tf, t) => {
         const y = t('x').mul(1.5).add(0.25);
         return y.mul(0.5).mul(tf.erf(y.mul(Math.SQRT1_2)).add(1));

@@ -1,0 +1,92 @@
+/** Measures one work in all engines that know it, in rounds that take turns, so that a slow moment hits them all. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Engine } from '../engines/index.ts';
+import { startPeer, type Peer } from './peer.ts';
+import { difference, type Measure, type Round } from './protocol.ts';
+import { median, type Row } from './report.ts';
+import type { Work } from './work.ts';
+
+/** What one engine does in one round. */
+const ROUND: Measure = { minRuns: 3, budgetMs: 300 };
+/** Pause before an engine is measured, in which the one before it stops spinning. */
+const SETTLE_MS = 100;
+
+/**
+ * One row per engine that can do the work with this many threads; the others are named on the console with their reason.
+ * @param rounds - how often each engine is measured; its median is over all runs of all rounds
+ */
+export async function compare(engines: readonly Engine[], work: Work, threads: number, rounds: number): Promise<Row[]> {
+  const live = await start(engines, work, threads);
+  const measured = new Map<Peer, Round[]>(live.map((peer) => [peer, []]));
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const peers = [...measured.keys()];
+      const first = round % peers.length; // nobody always follows the same neighbour
+      for (const peer of [...peers.slice(first), ...peers.slice(0, first)]) {
+        await pause(SETTLE_MS);
+        try {
+          measured.get(peer)?.push(await peer.measure(ROUND));
+        } catch (error) {
+          measured.delete(peer);
+          leftOut(peer.engine, error);
+        }
+      }
+    }
+  } finally {
+    for (const peer of live) peer.close();
+  }
+  return rowsOf(work, threads, measured);
+}
+
+/** Starts engines one after the other: starting is busy, and two at once would slow each other. */
+async function start(engines: readonly Engine[], work: Work, threads: number): Promise<Peer[]> {
+  const peers: Peer[] = [];
+  for (const engine of engines.filter(({ language }) => work.programs[language])) {
+    try {
+      if (engine.limit && threads > engine.limit.threads) throw new Error(engine.limit.because);
+      const peer = await startPeer(engine, work, threads);
+      peers.push(peer);
+      console.log(`  ${peer.ready.version}: ready`);
+    } catch (error) {
+      leftOut(engine, error);
+    }
+  }
+  return peers;
+}
+
+function leftOut(engine: Engine, error: unknown): void {
+  console.log(`  ${engine.name}: left out, ${error instanceof Error ? error.message : String(error)}`);
+}
+
+function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonly Round[]>): Row[] {
+  const entries = [...measured].map(([peer, rounds]) => {
+    const times = rounds.flatMap((round) => round.times);
+    return { peer, rounds, times, median_ms: median(times) };
+  });
+  const called = (name: string) => entries.find(({ peer }) => peer.engine.name === name);
+  const reference = (called('onnxruntime-node') ?? entries[0])?.peer;
+  const ours = called('sinter')?.median_ms;
+  return entries.map(({ peer, rounds, times, median_ms }) => {
+    const idle = median(rounds.map((round) => round.idleCores));
+    return {
+      work: work.name,
+      engine: peer.engine.name,
+      version: peer.ready.version,
+      threads,
+      busy_cores: median(rounds.map((round) => round.busyCores)),
+      idle_cores: idle,
+      runs: times.length,
+      median_ms,
+      min_ms: Math.min(...times),
+      ratio: ours === undefined ? null : median_ms / ours,
+      gflops: work.flops ? work.flops / median_ms / 1e6 : null,
+      peak_rss_bytes: Math.max(...rounds.map((round) => round.peakRssBytes)),
+      difference: reference && peer !== reference ? difference(peer.ready.outputs, reference.ready.outputs) : null,
+      reference: reference?.engine.name ?? '',
+      notes: [
+        ...(peer.ready.note ? [peer.ready.note] : []),
+        ...(idle > 0.05 ? [`used ${idle.toFixed(2)} cores while others were measured`] : []),
+      ],
+    };
+  });
+}
