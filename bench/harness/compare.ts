@@ -1,4 +1,5 @@
 /** Measures one work in all engines that know it, in rounds that take turns, so that a slow moment hits them all. */
+import { cpus } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Engine } from '../engines/index.ts';
 import { startPeer, type Peer } from './peer.ts';
@@ -11,13 +12,18 @@ const ROUND: Measure = { minRuns: 3, budgetMs: 300 };
 /** Pause before an engine is measured, in which the one before it stops spinning. */
 const SETTLE_MS = 100;
 
+/** A round, and how many cores programs outside the benchmark kept busy meanwhile. */
+interface Measured extends Round {
+  readonly otherCores: number;
+}
+
 /**
  * One row per engine that can do the work with this many threads; the others are named on the console with their reason.
  * @param rounds - how often each engine is measured; its median is over all runs of all rounds
  */
 export async function compare(engines: readonly Engine[], work: Work, threads: number, rounds: number): Promise<Row[]> {
   const live = await start(engines, work, threads);
-  const measured = new Map<Peer, Round[]>(live.map((peer) => [peer, []]));
+  const measured = new Map<Peer, Measured[]>(live.map((peer) => [peer, []]));
   try {
     for (let round = 0; round < rounds; round++) {
       const peers = [...measured.keys()];
@@ -25,7 +31,9 @@ export async function compare(engines: readonly Engine[], work: Work, threads: n
       for (const peer of [...peers.slice(first), ...peers.slice(0, first)]) {
         await pause(SETTLE_MS);
         try {
-          measured.get(peer)?.push(await peer.measure(ROUND));
+          const machineBusy = stopwatch();
+          const round = await peer.measure(ROUND);
+          measured.get(peer)?.push({ ...round, otherCores: Math.max(0, machineBusy() - round.busyCores) });
         } catch (error) {
           measured.delete(peer);
           leftOut(peer.engine, error);
@@ -54,11 +62,18 @@ async function start(engines: readonly Engine[], work: Work, threads: number): P
   return peers;
 }
 
+/** Starts now; returns the number of cores the whole machine has kept busy since. */
+function stopwatch(): () => number {
+  const busyMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  const [before, start] = [busyMs(), performance.now()];
+  return () => (busyMs() - before) / (performance.now() - start);
+}
+
 function leftOut(engine: Engine, error: unknown): void {
   console.log(`  ${engine.name}: left out, ${error instanceof Error ? error.message : String(error)}`);
 }
 
-function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonly Round[]>): Row[] {
+function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonly Measured[]>): Row[] {
   const entries = [...measured].map(([peer, rounds]) => {
     const times = rounds.flatMap((round) => round.times);
     return { peer, rounds, times, median_ms: median(times) };
@@ -75,6 +90,7 @@ function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonl
       threads,
       busy_cores: median(rounds.map((round) => round.busyCores)),
       idle_cores: idle,
+      other_cores: median(rounds.map((round) => round.otherCores)),
       runs: times.length,
       median_ms,
       min_ms: Math.min(...times),

@@ -16,6 +16,8 @@ export interface Row {
   readonly busy_cores: number;
   /** The same while other engines were measured: should be near 0. */
   readonly idle_cores: number;
+  /** The same of everything outside the benchmark while this engine was measured: above 0 the row is doubtful. */
+  readonly other_cores: number;
   readonly runs: number;
   readonly median_ms: number;
   readonly min_ms: number;
@@ -76,6 +78,7 @@ export function markdown({ cpu, cores, node, date, load }: Machine, rows: readon
     'GFLOP/s',
     'cores',
     'idle',
+    'others',
     'peak RSS',
     'differs by',
   ];
@@ -89,6 +92,7 @@ export function markdown({ cpu, cores, node, date, load }: Machine, rows: readon
     row.gflops === null ? '' : row.gflops.toFixed(1),
     row.busy_cores.toFixed(1),
     row.idle_cores.toFixed(2),
+    row.other_cores.toFixed(1),
     `${Math.round(row.peak_rss_bytes / 2 ** 20)} MiB`,
     row.difference === null ? '' : row.difference === 0 ? '0' : row.difference.toExponential(0),
   ]);
@@ -131,15 +135,15 @@ export function verdicts(rows: readonly Row[]): string[] {
 
 /** What makes figures of this run doubtful. */
 export function notes(rows: readonly Row[]): string[] {
-  const starved = rows.filter((row) => row.busy_cores < 0.85).length;
+  const disturbed = rows.filter((row) => row.other_cores > 0.1).length;
   return [
     ...rows.flatMap((row) => {
       const where = `${row.engine}, ${row.work}, threads ${row.threads}:`;
       const by = `output differs from ${row.reference} by ${row.difference} (allowed ${TOLERANCE})`;
       return [...(isWrong(row) ? [`WRONG ${where} ${by}`] : []), ...row.notes.map((note) => `note: ${where} ${note}`)];
     }),
-    ...(starved
-      ? [`note: ${starved} of ${rows.length} rows got less than 0.85 cores: the machine had other things to do`]
+    ...(disturbed
+      ? [`note: in ${disturbed} of ${rows.length} rows other programs kept the machine busy: read them as rough`]
       : []),
   ];
 }
