@@ -109,7 +109,7 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
         if (op.k !== 'op' || op.op !== 'mod') continue;
         const [x, c] = op.args as [X, X];
         const rest = sum([{ coef: t.coef, atoms: t.atoms.filter((_, j) => j !== i) }]);
-        const quotient = product(product(rest, polyOf(c)), polyOf(intern(e.div(x, c))));
+        const quotient = product(product(rest, polyOf(c)), polyOf(divide('div', x, c)));
         if (quotient.size !== 1) continue;
         const [key, whole] = [...quotient][0]!;
         if (p.get(key)?.coef !== whole.coef) continue;
@@ -340,7 +340,10 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     if (any.k === 'op') {
       const args = any.args.map(simplify);
       out = rewrite({ ...any, args });
-    } else if (any.k === 'const' || any.k === 'var') out = intern(x);
+    } else if (any.k === 'var') {
+      const r = options.range(any.name);
+      out = intern(r && r.min === r.max ? constant(r.min, any.dtype) : x);
+    } else if (any.k === 'const') out = intern(x);
     else out = intern(options.leaf ? options.leaf(x as L, simplify) : x);
     done.set(x, out);
     done.set(out, out);

@@ -12,8 +12,8 @@ interface Named { readonly name: string; readonly shape: Shape; readonly dtype: 
 
 function checkShape(what: string, shape: Shape): void {
   for (const d of shape) {
-    const good = typeof d === 'number' ? Number.isInteger(d) && d >= 0 : /^[\w.]+([+*][\w.]+)*$/.test(d);
-    if (!good) throw new ShapeError(`${what}: ${JSON.stringify(d)} in ${showShape(shape)} is not a size; use a whole number ≥ 0 or a name`);
+    const good = typeof d === 'number' ? Number.isInteger(d) && d >= 0 : /^[A-Za-z0-9]\w*([+*][A-Za-z0-9]\w*)*$/.test(d);
+    if (!good) throw new ShapeError(`${what}: ${JSON.stringify(d)} in ${showShape(shape)} is not a size; use a whole number ≥ 0 or a name that begins with a letter`);
   }
 }
 

@@ -1,0 +1,37 @@
+/** When to compute an element again and when to store it: the rule for producers that several kernels read. */
+import type { Tensor } from '@sinter/ir';
+import { dtypeBytes, sameShape } from '@sinter/ir';
+
+/** Work of one element, in units of one simple operation. */
+const opCost: Readonly<Record<string, number>> = {
+  exp: 2, log: 2, tanh: 2, erf: 2, sin: 2, cos: 2, pow: 4, div: 4, sqrt: 4, mod: 4, full: 0, iota: 0, uniform: 40, dim: 0,
+};
+const memoryLoad = 3;
+const broadcastLoad = 1;
+const limit = 1000;
+
+/** Work of computing one element of a tensor that is not stored from those that are. */
+export function elementCost(isStored: (t: Tensor) => boolean): (t: Tensor) => number {
+  const known = new Map<Tensor, number>();
+  const cost = (t: Tensor): number => {
+    const found = known.get(t);
+    if (found !== undefined) return found;
+    let sum = t.op.kind === 'view' ? 0 : t.op.kind === 'gather' ? 2 : (opCost[t.op.name] ?? 1);
+    for (const x of t.inputs) {
+      sum += isStored(x) ? (sameShape(x.shape, t.shape) || t.op.kind === 'view' ? memoryLoad : broadcastLoad) : cost(x);
+    }
+    sum = Math.min(sum, limit);
+    known.set(t, sum);
+    return sum;
+  };
+  return cost;
+}
+
+/**
+ * The work from which storing an element (one write, one read) beats doing it again. Bytes count: a dropout mask of
+ * booleans is stored early, a large `f32` late (it also costs memory). A tensor that is broadcast by its readers is small next
+ * to them and almost always stored.
+ */
+export function storeThreshold(t: Tensor, broadcast: boolean): number {
+  return broadcast ? 3 : (10 * dtypeBytes[t.dtype]) / 4;
+}

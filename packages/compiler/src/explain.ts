@@ -1,0 +1,101 @@
+/** What the compiler did, as a table that people read: each step with what was fused into it, its work and its memory. */
+import type { Sizes, Tensor } from '@sinter/ir';
+import { dtypeBytes } from '@sinter/ir';
+import { assignOffsets, evaluateSize } from './artifact/offsets.ts';
+import type { Planned } from './make-plan.ts';
+import { isData } from './fuse.ts';
+
+/** One row of {@link explain}. */
+export interface ExplainedStep {
+  readonly step: number;
+  readonly kernel: string;
+  /** What is computed and stored here, and what is inlined into it. */
+  readonly stores: readonly string[];
+  readonly inlines: readonly string[];
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** The result of {@link explain}: data, and `toString()` for people. */
+export interface Explanation {
+  readonly steps: readonly ExplainedStep[];
+  readonly kernels: number;
+  readonly flops: number;
+  readonly bytes: number;
+  /** Bytes of state and constants, which outlive runs. */
+  readonly stateBytes: number;
+  /** Bytes of the arena, and the least that any assignment could need: the largest sum of buffers that live at once. */
+  readonly arenaBytes: number;
+  readonly arenaLowerBound: number;
+  toString(): string;
+}
+
+/** Explains a plan for given run-time sizes. */
+export function explain(planned: Planned, sizes: Sizes = {}): Explanation {
+  const { plan, fused } = planned;
+  const fixed = Object.fromEntries(Object.entries(plan.dims).map(([name, r]) => [name, sizes[name] ?? (r.min === r.max ? r.min : undefined)]));
+  for (const [name, value] of Object.entries(fixed)) if (value === undefined) throw new RangeError(`explain '${plan.name}': give a value for the run-time size '${name}'`);
+  const at = fixed as Record<string, number>;
+  const show = (t: Tensor): string => `${t.op.name} ${t.dtype}[${t.shape.join(', ')}]`;
+  const steps = plan.steps.map((step, i): ExplainedStep => {
+    const kernel = plan.kernels[step.kernel]!;
+    const scheduled = planned.steps[i]?.scheduled;
+    const members = scheduled?.computes ?? [];
+    const stored = planned.steps[i]?.group.outputs.filter((t) => members.includes(t)) ?? [];
+    return {
+      step: i, kernel: kernel.name,
+      stores: stored.map((t) => `${show(t)} (${fused.stored.get(t) ?? ''})`),
+      inlines: inlinedInto(members, fused.stored, new Set(stored)).map((t) => t.op.name),
+      flops: evaluateSize(kernel.cost.flops, at), bytes: evaluateSize(kernel.cost.bytes, at),
+    };
+  });
+  const sizeOf = (b: (typeof plan.buffers)[number]): number => evaluateSize(b.length, at) * dtypeBytes[b.dtype];
+  const placed = (b: (typeof plan.buffers)[number]): boolean => b.role !== 'state' && b.role !== 'constant';
+  const lowerBound = Math.max(0, ...plan.steps.map((_, i) => plan.buffers.filter((b) => placed(b) && b.live[0] <= i && i <= b.live[1]).reduce((sum, b) => sum + sizeOf(b), 0)));
+  const result = {
+    steps, kernels: plan.kernels.length,
+    flops: steps.reduce((sum, s) => sum + s.flops, 0), bytes: steps.reduce((sum, s) => sum + s.bytes, 0),
+    stateBytes: plan.buffers.filter((b) => !placed(b)).reduce((sum, b) => sum + sizeOf(b), 0),
+    arenaBytes: assignOffsets(plan.buffers, at, placed).bytes, arenaLowerBound: lowerBound,
+  };
+  return { ...result, toString: () => table(plan.name, result) };
+}
+
+function inlinedInto(members: readonly Tensor[], stored: ReadonlyMap<Tensor, string>, own: ReadonlySet<Tensor>): Tensor[] {
+  const out: Tensor[] = [];
+  const seen = new Set<Tensor>(members);
+  const visit = (t: Tensor): void => {
+    for (const x of t.inputs) {
+      if (seen.has(x) || stored.has(x) || isData(x)) continue;
+      seen.add(x);
+      visit(x);
+      if (x.op.kind !== 'source') out.push(x);
+    }
+  };
+  for (const t of members) {
+    visit(t);
+    if (!own.has(t)) out.push(t);
+  }
+  return out;
+}
+
+function table(name: string, e: Omit<Explanation, 'toString'>): string {
+  const mega = (n: number): string => (n / 1e6).toFixed(n < 1e7 ? 2 : 0);
+  const rows = e.steps.map((s) => [String(s.step), s.kernel, mega(s.flops), mega(s.bytes), s.stores.join('; '), summary(s.inlines)]);
+  const head = ['step', 'kernel', 'MFLOP', 'MB', 'stores (why)', 'inlines'];
+  const widths = head.map((h, i) => Math.min(60, Math.max(h.length, ...rows.map((r) => r[i]!.length))));
+  const line = (r: readonly string[]): string => r.map((c, i) => (i === 2 || i === 3 ? c.padStart(widths[i]!) : c.padEnd(widths[i]!))).join('  ').trimEnd();
+  const mib = (n: number): string => `${(n / 2 ** 20).toFixed(1)} MiB`;
+  return [
+    `${name}: ${e.steps.length} steps of ${e.kernels} kernels, ${(e.flops / 1e9).toFixed(2)} GFLOP, ${(e.bytes / 1e9).toFixed(3)} GB of memory traffic`,
+    `memory: ${mib(e.stateBytes)} of state and constants, an arena of ${mib(e.arenaBytes)} (at least ${mib(e.arenaLowerBound)})`,
+    line(head), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line),
+  ].join('\n');
+}
+
+/** `mul ×3, add`: names in order of first use, with how often. */
+function summary(names: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const n of names) counts.set(n, (counts.get(n) ?? 0) + 1);
+  return [...counts].map(([n, c]) => (c === 1 ? n : `${n} ×${c}`)).join(', ');
+}

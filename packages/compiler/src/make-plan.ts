@@ -1,0 +1,256 @@
+/** From groups to a plan: kernels made once, buffers with lifetimes, state updated in place where nothing reads it later. */
+import type { DType, Expr, Graph, Tensor } from '@sinter/ir';
+import { dimNames, elements, graphDims, graphRoots, GraphError, ops, sourceName, Tensor as T, topological } from '@sinter/ir';
+import type { BufferRole, DimRange, PlanBuffer, Port, Ports, Step } from './artifact/format.ts';
+import { decompose } from './decompose.ts';
+import type { Fused, Group } from './fuse.ts';
+import { fuse, isData } from './fuse.ts';
+import type { Kernel, LoopExpr, Stmt } from './loop.ts';
+import { load } from './loop.ts';
+const optimize = (k: Kernel, _: unknown): Kernel => k;
+import { simplifyGraph } from './pipeline.ts';
+import type { Plan } from './plan.ts';
+import { schedule } from './schedule/index.ts';
+import type { Binding, Scheduled } from './schedule/draft.ts';
+import { lengthOf } from './schedule/draft.ts';
+import type { Target } from './target.ts';
+
+/** A run-time size as compile options have it: fixed, or a range. */
+export type DimOption = number | Partial<DimRange>;
+
+/** Options of planning. */
+export interface PlanOptions {
+  /** Sizes that are fixed (faster) or bounded; the others may be anything from 1 on. */
+  readonly dims?: Readonly<Record<string, DimOption>>;
+  /** Sees the graph after every pass, and the groups. */
+  readonly trace?: (stage: string, what: Graph | Fused | readonly Scheduled[] | Plan) => void;
+  /** `false`: every op is stored by itself. For tests, and for finding out what fusion does. */
+  readonly fuse?: boolean;
+}
+
+/** What is known of each step, for `explain`. */
+export interface PlanStep { readonly group: Group; readonly scheduled: Scheduled }
+/** A plan and how it came about. */
+export interface Planned { readonly plan: Plan; readonly steps: readonly PlanStep[]; readonly fused: Fused }
+
+function rangesOf(g: Graph, options: PlanOptions): Record<string, DimRange> {
+  const names = graphDims(g);
+  for (const name of Object.keys(options.dims ?? {})) {
+    if (!names.includes(name)) throw new GraphError(`compile '${g.name}': there is no run-time size '${name}'; the graph has ${names.join(', ') || 'none'}`);
+  }
+  return Object.fromEntries(names.map((name) => {
+    const given = options.dims?.[name];
+    return [name, typeof given === 'number' ? { min: given, max: given } : { min: given?.min ?? 1, max: given?.max ?? 2147483647 }];
+  }));
+}
+
+/** Makes the plan of a graph for a target. */
+export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): Planned {
+  for (const [name, t] of Object.entries(g.state)) {
+    if (t.shape.some((d) => dimNames(d).length > 0)) throw new GraphError(`compile '${g.name}': state '${name}' has the run-time size [${t.shape.join(', ')}]; state outlives runs and needs numbers`);
+  }
+  const dims = rangesOf(g, options);
+  const simple = simplifyGraph(g, options.trace);
+  const fused = fuse(simple, target.maxBindings, options.fuse !== false);
+  options.trace?.('fuse', fused);
+  const steps: PlanStep[] = fused.groups.flatMap((group) => schedule(fused, group, target, dims).map((scheduled) => ({ group, scheduled })));
+  options.trace?.('schedule', steps.map((s) => s.scheduled));
+  const plan = assemble(g, fused, steps, target, dims);
+  options.trace?.('plan', plan);
+  return { plan, steps, fused };
+}
+
+interface Draft { name: string; dtype: DType; length: Expr; role: BufferRole; first: number; last: number }
+
+function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dims: Record<string, DimRange>): Plan {
+  const buffers: Draft[] = [];
+  const index = new Map<Binding, number>();
+  const add = (key: Binding, name: string, role: BufferRole): number => {
+    const known = index.get(key);
+    if (known !== undefined) return known;
+    index.set(key, buffers.length);
+    buffers.push({ name, dtype: key.dtype, length: lengthOf(key), role, first: Infinity, last: -1 });
+    return buffers.length - 1;
+  };
+  const constants: Record<string, Plan['constants'][string]> = {};
+  const byName = new Map<string, number>();
+  for (const t of topological(graphRoots(fused.graph))) {
+    if (!isData(t)) continue;
+    const role = t.op.name === 'input' ? 'input' : t.op.name === 'state' ? 'state' : 'constant';
+    const name = role === 'constant' ? `constant${Object.keys(constants).length}` : sourceName(t);
+    const key = `${role} ${name}`;
+    if (byName.has(key)) { index.set(t, byName.get(key)!); continue; }
+    byName.set(key, add(t, name, role));
+    if (role === 'constant') constants[name] = (t.attrs as { data: Plan['constants'][string] }).data;
+  }
+
+  // Where each state is read last, and which step writes its update.
+  const reads = new Map<number, number>();
+  const writer = new Map<Tensor, number>();
+  steps.forEach(({ scheduled }, step) => {
+    scheduled.bindings.forEach((b, i) => {
+      const known = index.get(b);
+      if (known !== undefined && scheduled.kernel.buffers[i]!.access === 'read') reads.set(known, step);
+      if (!('scratch' in b) && scheduled.kernel.buffers[i]!.access !== 'read') writer.set(b, step);
+    });
+  });
+  const copies: { readonly from: Tensor; readonly state: number }[] = [];
+  const outputOf = new Map(Object.entries(fused.graph.outputs).map(([name, t]) => [t, name]));
+  for (const [name, t] of Object.entries(fused.graph.updates)) {
+    const state = byName.get(`state ${name}`) ?? add(g.state[name]!, name, 'state');
+    byName.set(`state ${name}`, state);
+    const step = writer.get(t)!;
+    const last = reads.get(state) ?? -1;
+    const { scheduled } = steps[step]!;
+    const readHere = scheduled.bindings.some((b, i) => index.get(b) === state && scheduled.kernel.buffers[i]!.access === 'read');
+    const safeHere = !readHere || [...scheduled.overwritable].some((x) => index.get(x) === state);
+    if (last <= step && safeHere && !copies.some((c) => c.state === state)) index.set(t, state);
+    else copies.push({ from: t, state });
+  }
+  for (const [t, name] of outputOf) add(t, name, 'output');
+
+  const kernels: Kernel[] = [];
+  const kernelIds = new Map<string, number>();
+  const names = new Map<string, number>();
+  const planSteps: Step[] = [];
+  let scratchCount = 0;
+  const emit = (made: Kernel, buffersOf: readonly number[]): void => {
+    const { kernel, bound } = mergeAliases(made, buffersOf);
+    const key = kernelKey(kernel);
+    let id = kernelIds.get(key);
+    if (id === undefined) {
+      const ready = optimize(decomposeKernel(kernel, target), { unroll: target.kind === 'cpu', dims });
+      const count = names.get(kernel.name) ?? 0;
+      names.set(kernel.name, count + 1);
+      id = kernels.length;
+      kernels.push(count === 0 ? ready : { ...ready, name: `${kernel.name}_${count + 1}` });
+      kernelIds.set(key, id);
+    }
+    const step = planSteps.length;
+    for (const b of bound) {
+      buffers[b]!.first = Math.min(buffers[b]!.first, step);
+      buffers[b]!.last = Math.max(buffers[b]!.last, step);
+    }
+    planSteps.push({ kernel: id, buffers: bound });
+  };
+  const scratchOf = new Map<string, { readonly group: Group; readonly buffer: number }>();
+  for (const { group, scheduled } of steps) {
+    const bound = scheduled.bindings.map((b) => {
+      if (!('scratch' in b)) return add(b, `${b.op.name}${scratchCount++}`, 'scratch');
+      const known = scratchOf.get(b.scratch);
+      if (known?.group === group) return known.buffer;
+      const buffer = add({ ...b }, `${b.scratch}${scratchCount++}`, 'scratch');
+      scratchOf.set(b.scratch, { group, buffer });
+      return buffer;
+    });
+    emit(scheduled.kernel, bound);
+  }
+  for (const { from, state } of copies) emit(copyKernel(from), [index.get(from)!, state]);
+
+  const last = Math.max(0, planSteps.length - 1);
+  const done = buffers.map((b): PlanBuffer => ({
+    name: b.name, dtype: b.dtype, length: b.length, role: b.role,
+    live: b.role === 'scratch' ? [b.first, b.last] : b.role === 'input' ? [0, Math.max(0, b.last)] : b.role === 'output' ? [Math.min(b.first, last), last] : [0, last],
+  }));
+  const port = (t: Tensor, buffer: number): Port => ({ shape: t.shape, dtype: t.dtype, buffer });
+  const ports = (record: Graph['outputs'], find: (name: string, t: Tensor) => number): Ports =>
+    Object.fromEntries(Object.entries(record).map(([name, t]) => [name, port(t, find(name, t))]));
+  return {
+    name: g.name, dims,
+    // An input or state that was simplified away is still part of the program's signature.
+    inputs: ports(g.inputs, (name, t) => byName.get(`input ${name}`) ?? addUnused(done, t, 'input', last)),
+    outputs: ports(fused.graph.outputs, (_, t) => index.get(t)!),
+    state: ports(g.state, (name, t) => byName.get(`state ${name}`) ?? addUnused(done, t, 'state', last)),
+    buffers: done, kernels, steps: planSteps, constants,
+  };
+}
+
+function addUnused(buffers: PlanBuffer[], t: Tensor, role: 'input' | 'state', last: number): number {
+  buffers.push({ name: sourceName(t), dtype: t.dtype, length: elements(t.shape), role, live: role === 'input' ? [0, 0] : [0, last] });
+  return buffers.length - 1;
+}
+
+/** Copies a tensor into the state that it updates, where that could not be done in place. */
+function copyKernel(t: Tensor): Kernel {
+  const copy = T.make(ops.get('reshape')!, [t], { shape: t.shape });
+  const group: Group = { kind: 'map', space: t.shape, members: [copy], outputs: [copy], first: 0 };
+  const stored = new Map([[t, 'copied'], [copy, 'copy']]);
+  const graph: Graph = { name: 'copy', inputs: {}, state: {}, outputs: { copy }, updates: {} };
+  const scheduled = schedule({ graph, groups: [group], groupOf: new Map([[copy, group]]), stored }, group, copyTarget, {})[0]!;
+  return { ...scheduled.kernel, name: 'copy' };
+}
+const copyTarget: Target = {
+  kind: 'cpu', spells: new Set(), vectorBytes: 16, registers: 16, cacheBytes: [], threads: 1, sharedBytes: 0, maxWorkgroup: 1, maxBindings: 8, features: new Set(),
+};
+
+/** A buffer that a kernel reads under one name and writes under another becomes one that it updates. */
+function mergeAliases(kernel: Kernel, bound: readonly number[]): { readonly kernel: Kernel; readonly bound: readonly number[] } {
+  const first = bound.map((b) => bound.indexOf(b));
+  if (first.every((f, i) => f === i)) return { kernel, bound };
+  const names = new Map(kernel.buffers.map((b, i) => [b.name, kernel.buffers[first[i]!]!.name]));
+  const rename = (name: string): string => names.get(name) ?? name;
+  const renamed = mapExprs(kernel, (x) => renameLoads(x, rename), rename);
+  const buffers = kernel.buffers.flatMap((b, i) => (first[i] !== i ? [] : [{ ...b, access: first.filter((f) => f === i).length > 1 ? 'update' as const : b.access }]));
+  return { kernel: { ...renamed, buffers }, bound: bound.filter((_, i) => first[i] === i) };
+}
+
+function renameLoads(x: LoopExpr, rename: (name: string) => string): LoopExpr {
+  const seen = new Map<LoopExpr, LoopExpr>();
+  const go = (y: LoopExpr): LoopExpr => {
+    const known = seen.get(y);
+    if (known) return known;
+    const out = y.k === 'load' ? load(rename(y.from), go(y.at), y.dtype) : y.k === 'op' ? { ...y, args: y.args.map(go) } : y;
+    seen.set(y, out);
+    return out;
+  };
+  return go(x);
+}
+
+/** Rewrites what the target cannot spell. */
+function decomposeKernel(kernel: Kernel, target: Target): Kernel {
+  return mapExprs(kernel, (x) => decompose(x, target.spells));
+}
+
+/** A kernel with every expression rewritten, and the targets of its stores renamed. */
+function mapExprs(kernel: Kernel, go: (x: LoopExpr) => LoopExpr, rename: (name: string) => string = (n) => n): Kernel {
+  const walk = (s: Stmt): Stmt => {
+    switch (s.k) {
+      case 'for': return { ...s, count: go(s.count), body: s.body.map(walk) };
+      case 'if': return { ...s, when: go(s.when), body: s.body.map(walk) };
+      case 'let': return { ...s, value: go(s.value) };
+      case 'store': return { ...s, to: rename(s.to), at: go(s.at), value: go(s.value) };
+      case 'alloc': case 'barrier': return s;
+      default: return s satisfies never;
+    }
+  };
+  return { ...kernel, body: kernel.body.map(walk) };
+}
+
+/** A text that is equal for kernels that do the same on their buffers. */
+function kernelKey(kernel: Kernel): string {
+  const ids = new Map<string, number>();
+  const seen = new Map<LoopExpr, number>();
+  const id = (x: LoopExpr): number => {
+    const known = seen.get(x);
+    if (known !== undefined) return known;
+    const key = x.k === 'const' ? `c${x.dtype}${Object.is(x.value, -0) ? '-0' : x.value}` : x.k === 'var' ? `v${x.name}`
+      : x.k === 'load' ? `l${x.from}[${id(x.at)}]` : `${x.op}${x.dtype}(${x.args.map(id).join()})`;
+    let n = ids.get(key);
+    if (n === undefined) ids.set(key, (n = ids.size));
+    seen.set(x, n);
+    return n;
+  };
+  const text = (s: Stmt): string => {
+    switch (s.k) {
+      case 'for': return `for ${s.kind} ${s.name} ${id(s.count)}{${s.body.map(text).join(';')}}`;
+      case 'if': return `if ${id(s.when)}{${s.body.map(text).join(';')}}`;
+      case 'let': return `let ${s.name} ${id(s.value)}`;
+      case 'store': return `store ${s.to} ${id(s.at)} ${id(s.value)}`;
+      case 'alloc': return `alloc ${s.name} ${s.dtype} ${s.length} ${s.memory}`;
+      case 'barrier': return 'barrier';
+      default: return s satisfies never;
+    }
+  };
+  const body = kernel.body.map(text).join(';');
+  return `${kernel.buffers.map((b) => `${b.name}:${b.dtype}:${b.access}`).join()} ${body} ${[...ids.keys()].join('|')}`;
+}

@@ -1,0 +1,27 @@
+/** The table of contents of the compiler: the graph passes by name, each with what it guarantees. */
+import type { Graph } from '@sinter/ir';
+import { algebra } from './passes/algebra.ts';
+import { mergeEqual } from './passes/cse.ts';
+import { recognise } from './passes/recognise.ts';
+
+/** A pass: graph to graph, same meaning. */
+export interface Pass { readonly name: string; readonly guarantees: string; readonly run: (g: Graph) => Graph }
+
+/** The passes in the order in which they run. What follows them is fuse, lower, schedule and plan. */
+export const passes: readonly Pass[] = [
+  { name: 'merge equal', guarantees: 'no two nodes have the same op, operands and attributes', run: mergeEqual },
+  { name: 'algebra', guarantees: 'maps over constants are constants; no identities, no views of like views', run: algebra },
+  { name: 'recognise', guarantees: 'a reduction over the innermost axis is over it alone; contractions have rows and columns', run: recognise },
+  { name: 'algebra again', guarantees: 'as before, for what was recognised', run: algebra },
+  { name: 'merge again', guarantees: 'as before', run: mergeEqual },
+];
+
+/** Runs all passes; `trace` sees the graph before the first and after each. */
+export function simplifyGraph(g: Graph, trace?: (pass: string, g: Graph) => void): Graph {
+  trace?.('input', g);
+  for (const pass of passes) {
+    g = pass.run(g);
+    trace?.(pass.name, g);
+  }
+  return g;
+}

@@ -1,0 +1,137 @@
+/**
+ * The template of row reductions: softmax, norms and their gradients. Each row is walked a few times while it is in cache:
+ * once for each level of reductions that build on each other, and once for what is written at full width.
+ */
+import type { DType, Expr, Tensor } from '@sinter/ir';
+import { constantExpr, elements, flatIndex, sameShape, unflatten } from '@sinter/ir';
+import type { Group } from '../fuse.ts';
+import { isData } from '../fuse.ts';
+import type { LoopExpr, Stmt } from '../loop.ts';
+import { load, store } from '../loop.ts';
+import type { ScheduleContext, Scheduled } from './draft.ts';
+import { draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v } from './draft.ts';
+import { rowsPerBlock } from './map.ts';
+
+/** Partial results of one reduction: two vectors, so that one addition need not wait for the other. */
+const lanes = 8;
+
+/** The pass in which each reduction is made: after those that its operand is computed from. */
+export function levels(group: Group): Map<Tensor, number> {
+  const members = new Set(group.members);
+  const out = new Map<Tensor, number>();
+  for (const t of group.members) {
+    if (t.op.kind !== 'reduce') continue;
+    let level = 0;
+    const seen = new Set<Tensor>();
+    const visit = (x: Tensor): void => {
+      if (seen.has(x)) return;
+      seen.add(x);
+      if (out.has(x)) { level = Math.max(level, out.get(x)! + 1); return; }
+      if (isData(x) || (x.op.kind === 'reduce' && !members.has(x)) || x.op.kind === 'contract' || x.op.kind === 'scatter') return;
+      x.inputs.forEach(visit);
+    };
+    visit(t.inputs[0]!);
+    out.set(t, level);
+  }
+  return out;
+}
+
+/** `combine` over expressions that may hold loads. */
+export function combine(t: Tensor, a: LoopExpr, b: LoopExpr): LoopExpr {
+  if (t.op.kind !== 'reduce') throw new TypeError();
+  return t.op.combine(a as Expr, b as Expr);
+}
+/** The value that a reduction starts from. */
+export function initial(t: Tensor): LoopExpr {
+  if (t.op.kind !== 'reduce') throw new TypeError();
+  const dtype = t.dtype as DType;
+  return constantExpr(t.op.init(dtype), dtype);
+}
+
+/** Schedules a group of reductions over the innermost axis with the maps around them. */
+export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
+  const level = levels(group);
+  const reductions = [...level.keys()];
+  const result = new Map(reductions.map((t, i) => [t, v(`sum${i}`, t.dtype)]));
+  const d = draft(ctx, group, (t) => result.get(t));
+  const { outer, last } = lastOf(group.full!);
+  const [count, width] = [elements(outer) as LoopExpr, elements([last]) as LoopExpr];
+  d.low.counter(local('r'), count);
+  d.low.counter(local('c'), width);
+  const row = unflatten(outer, v('r')) as LoopExpr[];
+  const at = [...row, v('c') as LoopExpr];
+  const fixedWidth = d.fixed(width);
+
+  const body: Stmt[] = [];
+  let work = 0;
+  const depth = Math.max(...level.values());
+  for (let pass = 0; pass <= depth; pass++) {
+    const now = reductions.filter((t) => level.get(t) === pass);
+    const terms = now.map((t) => d.low.at(t.inputs[0]!, at));
+    work += operations(terms) + now.length;
+    const acc = now.map((t) => `acc${reductions.indexOf(t)}`);
+    const narrow = fixedWidth !== undefined && fixedWidth < lanes;
+    const parts = narrow ? 1 : lanes;
+    const step = (i: number, slot: LoopExpr, c: LoopExpr): Stmt => {
+      const t = now[i]!;
+      return store(acc[i]!, slot, combine(t, load(acc[i]!, slot, t.dtype), replace(terms[i]!, { c })));
+    };
+    now.forEach((t, i) => body.push({ k: 'alloc', name: acc[i]!, dtype: t.dtype, length: parts, memory: 'register' }));
+    body.push(narrow
+      ? loop('unroll', 'l', ix.int(1), (l) => now.map((t, i) => store(acc[i]!, l, initial(t))))
+      : loop('vector', 'l', ix.int(lanes), (l) => now.map((t, i) => store(acc[i]!, l, initial(t)))));
+    if (!narrow) {
+      body.push(loop('serial', 'k', ix.div(width, ix.int(lanes)), (k) => [
+        loop('vector', 'l', ix.int(lanes), (l) => now.map((_, i) => step(i, l, ix.add(ix.mul(k, ix.int(lanes)), l)))),
+      ]));
+    }
+    const done = narrow ? ix.int(0) : ix.mul(ix.div(width, ix.int(lanes)), ix.int(lanes));
+    if (fixedWidth === undefined || fixedWidth % parts !== 0 || narrow) {
+      body.push(loop('serial', 'k', narrow ? width : ix.mod(width, ix.int(lanes)), (k) => now.map((_, i) => step(i, ix.int(0), ix.add(done, k)))));
+    }
+    now.forEach((t, i) => {
+      let values: LoopExpr[] = Array.from({ length: parts }, (_, l) => load(acc[i]!, ix.int(l), t.dtype));
+      while (values.length > 1) values = Array.from({ length: values.length / 2 }, (_, l) => combine(t, values[l]!, values[l + values.length / 2]!));
+      body.push({ k: 'let', name: result.get(t)!.name, value: values[0]! });
+    });
+  }
+
+  const wide = group.outputs.filter((t) => sameShape(t.shape, group.full!) && !result.has(t));
+  const narrowOut = group.outputs.filter((t) => !wide.includes(t));
+  const position = d.low.simplify(flatIndex(group.full!, at as readonly Expr[]));
+  const wideValues = wide.map((t) => ({ to: '', at: position, value: d.low.at(t, at) }));
+  const rowPosition = d.low.simplify(flatIndex(outer, row as readonly Expr[]));
+  const rowValues = narrowOut.map((t) => ({ to: '', at: rowPosition, value: result.get(t) ?? d.low.at(t, t.shape.length > outer.length ? [...row, ix.int(0)] : row) }));
+  work += operations(wideValues.map((v) => v.value));
+  const named = <T extends { readonly to: string }>(values: readonly T[], tensors: readonly Tensor[]): T[] => values.map((v, i) => ({ ...v, to: d.buffer(tensors[i]!, 'write') }));
+  const wideOut = named(wideValues, wide);
+  const rowOut = named(rowValues, narrowOut);
+  if (wide.length > 0) {
+    body.push(loop('vector', 'j', width, (j) => storeAll(wideOut.map((o) => ({ to: o.to, at: replace(o.at, { c: j }), value: replace(o.value, { c: j }) })))));
+  }
+  rowOut.forEach((o) => body.push(store(o.to, o.at, o.value)));
+
+  const per = rowsPerBlock(fixedWidth);
+  const flops = ix.mul(ix.mul(count, width), ix.int(work));
+  return d.close(kernelName('row', ctx.fused, group.outputs), [
+    loop('grid', 'g', ix.ceilDiv(count, per), (g) => [
+      loop('serial', 'q', ix.min(ix.int(per), ix.sub(count, ix.mul(g, ix.int(per)))), (q) =>
+        replaceInBody(body, { r: ix.add(ix.mul(g, ix.int(per)), q) })),
+    ]),
+  ], flops);
+}
+
+/** A body with counters replaced. */
+export function replaceInBody(body: readonly Stmt[], values: Readonly<Record<string, LoopExpr>>): Stmt[] {
+  const go = (x: LoopExpr): LoopExpr => replace(x, values);
+  return body.map((s): Stmt => {
+    switch (s.k) {
+      case 'for': return { ...s, count: go(s.count), body: replaceInBody(s.body, values) };
+      case 'let': return { ...s, value: go(s.value) };
+      case 'store': return { ...s, at: go(s.at), value: go(s.value) };
+      case 'if': return { ...s, when: go(s.when), body: replaceInBody(s.body, values) };
+      case 'alloc': case 'barrier': return s;
+      default: return s satisfies never;
+    }
+  });
+}
