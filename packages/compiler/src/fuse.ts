@@ -74,6 +74,25 @@ function contractOperands(order: readonly Tensor[]): Map<Tensor, string> {
   return out;
 }
 
+/**
+ * A contraction is stored after the maps that alone read it, as far as their other operands are there before it: what
+ * is stored is then the end of its epilogue and not the bare product.
+ */
+function extendEpilogue(contraction: Tensor, index: ReadonlyMap<Tensor, number>, consumers: ReadonlyMap<Tensor, readonly Tensor[]>, stored: Map<Tensor, string>): void {
+  const limit = index.get(contraction)!;
+  const chain = new Set<Tensor>([contraction]);
+  const isEarlier = (t: Tensor): boolean => chain.has(t) || t.op.kind === 'source' || (index.get(t)! < limit && (stored.has(t) || t.inputs.every(isEarlier)));
+  let end = contraction;
+  while (!stored.has(end) || end === contraction) {
+    const readers = consumers.get(end) ?? [];
+    const next = readers[0];
+    if (readers.length !== 1 || next!.op.kind !== 'map' || !sameShape(next!.shape, end.shape) || !next!.inputs.every(isEarlier)) break;
+    end = next!;
+    chain.add(end);
+  }
+  if (!stored.has(end)) stored.set(end, 'end of an epilogue');
+}
+
 /** Very long chains of maps are cut, so that no expression is deeper than its readers can recurse. */
 function limitDepth(order: readonly Tensor[], stored: Map<Tensor, string>): void {
   const depth = new Map<Tensor, number>();
@@ -106,6 +125,7 @@ export function fuse(input: Graph, maxBindings: number, join = true): Fused {
     else if (!join && !isData(t)) stored.set(t, 'not fused');
   }
   for (const [t, why] of contractOperands(order)) stored.set(t, why);
+  for (const t of order) if (join && t.op.kind === 'contract') extendEpilogue(t, index, consumers, stored);
   limitDepth(order, stored);
 
   for (;;) {
@@ -277,17 +297,21 @@ function worthStoring(order: readonly Tensor[], consumers: ReadonlyMap<Tensor, r
     };
     group.members.forEach(visit);
   }
-  const cost = elementCost((t) => stored.has(t) || isData(t));
   const isBroadcast = (t: Tensor, shape: Shape): boolean => (consumers.get(t) ?? []).some((c) =>
     c.op.name === 'broadcastTo' || (c.op.kind === 'map' ? !sameShape(c.shape, shape) : c.op.name === 'reshape' && isBroadcast(c, c.shape)));
-  const wanted = new Set<Tensor>();
-  for (const t of order) {
+  const chosen = new Set<Tensor>();
+  const expensive = (t: Tensor): boolean => {
     const groups = evaluatedIn.get(t);
-    if (!groups || groups.size < 2 || t.op.kind === 'view' || t.op.kind === 'source') continue;
-    if (cost(t) >= storeThreshold(t, isBroadcast(t, t.shape))) wanted.add(t);
-  }
+    if (!groups || groups.size < 2 || t.op.kind === 'view' || t.op.kind === 'source') return false;
+    return elementCost((x) => stored.has(x) || chosen.has(x) || isData(x))(t) >= storeThreshold(t, isBroadcast(t, t.shape));
+  };
   const same = (a: ReadonlySet<Group>, b: ReadonlySet<Group>): boolean => a.size === b.size && [...a].every((g) => b.has(g));
-  // Of a chain that is computed in the same kernels, its end is stored, unless the end is larger.
-  return [...wanted].filter((t) => !(consumers.get(t) ?? []).some((c) =>
-    wanted.has(c) && sameShape(c.shape, t.shape) && storeThreshold(c, false) <= storeThreshold(t, false) && same(evaluatedIn.get(c)!, evaluatedIn.get(t)!)));
+  // Of a chain that is computed in the same kernels, its end is stored, unless the end is larger; what follows may then be cheap.
+  for (const t of order) {
+    if (!expensive(t)) continue;
+    const further = (consumers.get(t) ?? []).some((c) => sameShape(c.shape, t.shape) && evaluatedIn.has(c) && same(evaluatedIn.get(c)!, evaluatedIn.get(t)!)
+      && storeThreshold(c, false) <= storeThreshold(t, false) && expensive(c));
+    if (!further) chosen.add(t);
+  }
+  return [...chosen];
 }

@@ -6,7 +6,7 @@ import { full, iota } from '../ops/source.ts';
 import type { Shape } from '../shape.ts';
 import { normalAxis, showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, cast, div, equal, erf, exp, expandDims, gather, less, log, max, maximum, mean, mul, neg, notEqual, rsqrt, square, stopGradient, sub, sum, tanh, where } from './math.ts';
+import { add, cast, div, equal, erf, exp, expandDims, gather, less, log, max, maximum, mean, mul, neg, notEqual, reciprocal, rsqrt, square, stopGradient, sub, sum, tanh, where } from './math.ts';
 
 type F = Tensor<Shape, 'f32'>;
 
@@ -36,10 +36,13 @@ export function gelu<T extends Tensor>(x: T, options: { readonly approximate?: '
   return mul(mul(t, 0.5), add(inner, 1)) as T;
 }
 
-/** Probabilities along an axis, shifted by the largest so that nothing overflows. */
+/**
+ * Probabilities along an axis, shifted by the largest so that nothing overflows. Written with a reciprocal, so that its
+ * gradient needs the exponentials alone.
+ */
 export function softmax<T extends Tensor>(x: T, axis = -1): T {
   const shifted = exp(sub(x as Tensor, stopGradient(max(x, { axes: axis, keepdims: true }))));
-  return div(shifted, sum(shifted, { axes: axis, keepdims: true })) as T;
+  return mul(shifted, reciprocal(sum(shifted, { axes: axis, keepdims: true }))) as T;
 }
 /** `log Σ e^x` along an axis, which disappears. */
 export function logSumExp(x: Tensor, axis = -1): Tensor {
