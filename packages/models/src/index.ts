@@ -1,3 +1,8 @@
+/**
+ * Models as functions that build graphs, with the checkpoints and tokenizers of Hugging Face.
+ *
+ * @packageDocumentation
+ */
 export type { HubSettings } from './checkpoint/environment.ts';
 export { hubSettings, modelCacheFolder } from './checkpoint/environment.ts';
 export type { CheckpointErrorCode, CheckpointProblem } from './checkpoint/errors.ts';
@@ -16,3 +21,73 @@ export type {
   StoredType,
 } from './checkpoint/stored-tensor.ts';
 export { openWeights } from './checkpoint/weights.ts';
+
+export type {
+  ArrayOptions,
+  DecodeOptions,
+  EncodeCall,
+  EncodeOptions,
+  PreTrainedTokenizer,
+  SpecialTokenName,
+  SpecialTokens,
+  TensorOptions,
+  TextOrPair,
+} from './tokenizer/tokenizer.ts';
+export type { Encoding, IntTensor, PadOptions, TruncationStrategy } from './tokenizer/batch.ts';
+export type { FromPretrainedOptions as TokenizerOptions } from './tokenizer/auto.ts';
+export { AutoTokenizer, BertTokenizer } from './tokenizer/auto.ts';
+export { TokenizerError } from './tokenizer/errors.ts';
+export type { AddedTokenJson, TokenizerConfig, TokenizerJson } from './tokenizer/files.ts';
+export type { WordPieceOptions } from './tokenizer/train-word-piece.ts';
+export { trainWordPiece } from './tokenizer/train-word-piece.ts';
+
+export type { CompiledModel, ModelData } from './compiled.ts';
+export { checkInputs } from './compiled.ts';
+export type { ConfigKeys, ConfigOverrides, ModelConfig, ProblemType } from './config.ts';
+export { fillConfig } from './config.ts';
+export { ConfigError, InputError } from './errors.ts';
+export type { Init } from './init.ts';
+export { initialise, normal, ones, uniform, zeros } from './init.ts';
+export type { Parameter, Scope, ScopeOptions } from './scope.ts';
+export { layer, scope } from './scope.ts';
+export type { Activation } from './layers/activation.ts';
+export { activation, activations } from './layers/activation.ts';
+export type { SelfAttentionOptions } from './layers/attention.ts';
+export { paddingBias, selfAttention } from './layers/attention.ts';
+export { embedding } from './layers/embedding.ts';
+export type { FeedForwardOptions } from './layers/feed-forward.ts';
+export { feedForward } from './layers/feed-forward.ts';
+export { layerNorm } from './layers/layer-norm.ts';
+export type { LinearOptions } from './layers/linear.ts';
+export { linear } from './layers/linear.ts';
+export type {
+  Architecture,
+  BuildOptions,
+  CompileModelOptions,
+  FromPretrainedModelOptions,
+  GraphOptions,
+  InputSpec,
+  ModelClass,
+  ModelOutputs,
+  OutputOptions,
+  TrainableModel,
+} from './model.ts';
+export { modelClass, PreTrainedModel } from './model.ts';
+export type { LoadReport, Weight } from './weights.ts';
+export type {
+  BertConfig,
+  BertForSequenceClassificationInputs,
+  BertForSequenceClassificationOutputs,
+  BertInputs,
+  BertOutputs,
+} from './families/bert.ts';
+export {
+  bertConfig,
+  BertForSequenceClassification,
+  bertForSequenceClassification,
+  BertModel,
+  bertModel,
+  classificationLoss,
+} from './families/bert.ts';
+export type { AutoClass, AutoOptions } from './registry.ts';
+export { AutoConfig, AutoModel, AutoModelForSequenceClassification } from './registry.ts';

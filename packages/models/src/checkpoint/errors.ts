@@ -6,6 +6,7 @@
  * - `truncated`: a file shorter than its own header says
  * - `unknown-tensor`: a name that the checkpoint does not have
  * - `bad-tensor`: a tensor whose dtype, shape and data do not agree, or whose values do not fit the dtype asked for
+ * - `shape-mismatch`: a tensor of another shape than the model's parameter of that name
  * - `missing-file`: no place has the file
  * - `bad-name`: a model id, revision, file or package name that cannot be one
  * - `offline`: the network would be needed, and its use is turned off
@@ -22,6 +23,7 @@ export type CheckpointErrorCode =
   | 'truncated'
   | 'unknown-tensor'
   | 'bad-tensor'
+  | 'shape-mismatch'
   | 'missing-file'
   | 'bad-name'
   | 'offline'

@@ -5,10 +5,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { copyFile, link, mkdir, open, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeWhole } from './whole-file.ts';
 
 /** The folder of one model in the cache. */
 export function repoFolder(cacheDir: string, id: string): string {
@@ -116,15 +117,6 @@ function isDead(owner: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
-}
-
-/** Writes a small file so that nobody ever reads half of it. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
-  const file = await open(temporary, 'wx');
-  await file.writeFile(text).finally(() => file.close());
-  await rename(temporary, path);
 }
 
 function onlyIf<T>(code: string, value: T): (error: NodeJS.ErrnoException) => T {

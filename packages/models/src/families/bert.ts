@@ -1,0 +1,326 @@
+/**
+ * BERT (Devlin et al. 2018), read from top to bottom: configuration, embeddings, encoder, pooler, classifier. Names of
+ * parameters, keys and outputs are those of Hugging Face's `modeling_bert`, so that its checkpoints load as they are.
+ */
+import {
+  add,
+  crossEntropy,
+  full,
+  iota,
+  mean,
+  mul,
+  reshape,
+  sameShape,
+  ShapeError,
+  showShape,
+  slice,
+  softplus,
+  square,
+  sub,
+  tanh,
+} from '@sinter/ir';
+import type { Shape, Tensor } from '@sinter/ir';
+import { checkSizes, fillConfig } from '../config.ts';
+import type { ConfigKeys, ModelConfig } from '../config.ts';
+import { ConfigError } from '../errors.ts';
+import { normal } from '../init.ts';
+import type { Init } from '../init.ts';
+import { activation } from '../layers/activation.ts';
+import { paddingBias, selfAttention } from '../layers/attention.ts';
+import { embedding } from '../layers/embedding.ts';
+import { feedForward } from '../layers/feed-forward.ts';
+import { layerNorm } from '../layers/layer-norm.ts';
+import { linear } from '../layers/linear.ts';
+import { modelClass } from '../model.ts';
+import type { InputSpec, OutputOptions, PreTrainedModel } from '../model.ts';
+import { layer } from '../scope.ts';
+import type { Scope } from '../scope.ts';
+
+// ---- configuration
+
+const bertDefaults = {
+  model_type: 'bert',
+  vocab_size: 30522,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  hidden_act: 'gelu',
+  hidden_dropout_prob: 0.1,
+  attention_probs_dropout_prob: 0.1,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-12,
+  pad_token_id: 0 as number | null,
+  position_embedding_type: 'absolute',
+  use_cache: true,
+  /** What is dropped before the classifier; `null`: as `hidden_dropout_prob`. */
+  classifier_dropout: null as number | null,
+};
+
+/** The keys of a BERT's `config.json`. The defaults are those of bert-base. */
+export type BertConfig = ModelConfig & Readonly<typeof bertDefaults>;
+
+/** A configuration from the keys of a `config.json` and from keys that replace them. @throws ConfigError */
+export function bertConfig(keys: ConfigKeys = {}, overrides: ConfigKeys = {}): BertConfig {
+  const config = fillConfig(bertDefaults, ['pad_token_id', 'classifier_dropout'], keys, overrides);
+  checkSizes(config, [
+    'vocab_size',
+    'hidden_size',
+    'num_hidden_layers',
+    'num_attention_heads',
+    'intermediate_size',
+    'max_position_embeddings',
+    'type_vocab_size',
+  ]);
+  activation(config.hidden_act);
+  const { hidden_size, num_attention_heads, position_embedding_type } = config;
+  if (hidden_size % num_attention_heads !== 0)
+    throw new ConfigError(`hidden_size ${hidden_size} is no multiple of num_attention_heads ${num_attention_heads}`);
+  if (position_embedding_type !== 'absolute')
+    throw new ConfigError(`position_embedding_type "${position_embedding_type}" is not supported; only "absolute" is`);
+  if (config['is_decoder'] === true)
+    throw new ConfigError('is_decoder is set: a BERT that looks to the left only is not supported');
+  return config;
+}
+
+// ---- the model
+
+type Ids = Tensor<Shape, 'i32'>;
+
+/** What BERT takes. All but `input_ids` may be left out, with the meaning that Hugging Face gives that. */
+export interface BertInputs {
+  /** `[batch, seq]`, under `vocab_size`. */
+  readonly input_ids: Ids;
+  /** `[batch, seq]`: 0 where there is padding. Default: nowhere. */
+  readonly attention_mask?: Ids | undefined;
+  /** `[batch, seq]`: which of two texts. Default: the first. */
+  readonly token_type_ids?: Ids | undefined;
+  /** `[batch, seq]` or `[seq]`. Default: 0, 1, 2, … */
+  readonly position_ids?: Ids | undefined;
+}
+
+/** What {@link bertModel} gives. */
+export type BertOutputs = {
+  /** `[batch, seq, hidden_size]`. */
+  readonly last_hidden_state: Tensor;
+  /** `[batch, hidden_size]`: the first token's state through one more layer. */
+  readonly pooler_output: Tensor;
+  /** On request: the embeddings and what each layer made of them. */
+  readonly hidden_states?: readonly Tensor[];
+  /** On request: the probabilities `[batch, heads, seq, seq]` of each layer. */
+  readonly attentions?: readonly Tensor[];
+};
+
+/** BERT without a head: `scope` is where `embeddings`, `encoder` and `pooler` lie. */
+export const bertModel = layer(
+  (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BertOutputs => {
+    const { input_ids, attention_mask, token_type_ids } = inputs;
+    for (const [name, ids] of Object.entries({ input_ids, attention_mask, token_type_ids }))
+      if (ids && (ids.shape.length !== 2 || !sameShape(ids.shape, input_ids.shape)))
+        throw new ShapeError(
+          `${name} is ${showShape(ids.shape)}; it must be [batch, seq], as input_ids, which is ${showShape(input_ids.shape)}`,
+        );
+    const bias = attention_mask && paddingBias(attention_mask);
+    const hidden_states = [embeddings(scope.at('embeddings'), config, inputs)];
+    const attentions: Tensor[] = [];
+    for (let i = 0; i < config.num_hidden_layers; i++) {
+      const { hidden, probs } = encoderLayer(scope.at('encoder', 'layer', i), config, hidden_states.at(-1)!, bias);
+      hidden_states.push(hidden);
+      attentions.push(probs);
+    }
+    const last_hidden_state = hidden_states.at(-1)!;
+    return {
+      last_hidden_state,
+      pooler_output: pooler(scope.at('pooler'), config, last_hidden_state),
+      ...(options.output_hidden_states && { hidden_states }),
+      ...(options.output_attentions && { attentions }),
+    };
+  },
+);
+
+const embeddings = layer((scope, config: BertConfig, inputs: BertInputs): Tensor => {
+  const { hidden_size, vocab_size, type_vocab_size, max_position_embeddings, pad_token_id } = config;
+  const {
+    input_ids,
+    token_type_ids = full(input_ids.shape, 0, 'i32'),
+    position_ids = iota([input_ids.shape[1]!], 0),
+  } = inputs;
+  const length = input_ids.shape[1]!;
+  if (typeof length === 'number' && length > max_position_embeddings)
+    throw new ShapeError(
+      `${length} tokens are more than the ${max_position_embeddings} positions of this model (max_position_embeddings); cut the texts (truncation: true)`,
+    );
+  const words = normal(config.initializer_range, { zeroRow: pad_token_id ?? undefined });
+  const sum = add(
+    add(
+      embedding(scope.at('word_embeddings'), input_ids, vocab_size, hidden_size, words),
+      embedding(scope.at('position_embeddings'), position_ids, max_position_embeddings, hidden_size, weights(config)),
+    ) as Tensor,
+    embedding(scope.at('token_type_embeddings'), token_type_ids, type_vocab_size, hidden_size, weights(config)),
+  ) as Tensor;
+  return scope.dropout(layerNorm(scope.at('LayerNorm'), sum, config.layer_norm_eps), config.hidden_dropout_prob);
+});
+
+const encoderLayer = layer(
+  (
+    scope,
+    config: BertConfig,
+    x: Tensor,
+    bias: Tensor | undefined,
+  ): { readonly hidden: Tensor; readonly probs: Tensor } => {
+    const init = weights(config);
+    const { context, probs } = selfAttention(scope.at('attention', 'self'), x, {
+      heads: config.num_attention_heads,
+      bias,
+      dropout: config.attention_probs_dropout_prob,
+      init,
+    });
+    const output = scope.at('attention', 'output');
+    const attended = addAndNorm(output, config, x, linear(output.at('dense'), context, config.hidden_size, { init }));
+    const fed = feedForward(scope, attended, {
+      names: ['intermediate.dense', 'output.dense'],
+      size: config.intermediate_size,
+      activation: activation(config.hidden_act),
+      init,
+    });
+    return { hidden: addAndNorm(scope.at('output'), config, attended, fed), probs };
+  },
+);
+
+/** BERT normalises after the sum, not before the layer. */
+function addAndNorm(scope: Scope, config: BertConfig, x: Tensor, change: Tensor): Tensor {
+  const sum = add(scope.dropout(change, config.hidden_dropout_prob), x) as Tensor;
+  return layerNorm(scope.at('LayerNorm'), sum, config.layer_norm_eps);
+}
+
+const pooler = layer((scope, config: BertConfig, x: Tensor): Tensor => {
+  const first = slice(x, { starts: [0, 0, 0], ends: [undefined, 1, undefined] });
+  const flat = reshape(first, [x.shape[0]!, config.hidden_size]);
+  return tanh(linear(scope.at('dense'), flat, config.hidden_size, { init: weights(config) }));
+});
+
+function weights(config: BertConfig): Init {
+  return normal(config.initializer_range);
+}
+
+// ---- sequence classification
+
+/** What {@link bertForSequenceClassification} takes: BERT's inputs, and labels if a loss is wanted. */
+export interface BertForSequenceClassificationInputs extends BertInputs {
+  /**
+   * `i32 [batch]` for single-label classification (−100: does not count), `f32 [batch]` (or `[batch, num_labels]`) for regression,
+   * `f32 [batch, num_labels]` of 0 and 1 for multi-label classification.
+   */
+  readonly labels?: Tensor | undefined;
+}
+
+/** What {@link bertForSequenceClassification} gives. */
+export type BertForSequenceClassificationOutputs = Pick<BertOutputs, 'hidden_states' | 'attentions'> & {
+  /** With labels: a scalar. */
+  readonly loss?: Tensor;
+  /** `[batch, num_labels]`, before any softmax. */
+  readonly logits: Tensor;
+};
+
+/** BERT with a linear classifier on the pooled output: `scope` is where `bert` and `classifier` lie. */
+export const bertForSequenceClassification = layer(
+  (
+    scope,
+    config: BertConfig,
+    inputs: BertForSequenceClassificationInputs,
+    options: OutputOptions = {},
+  ): BertForSequenceClassificationOutputs => {
+    const { labels, ...rest } = inputs;
+    const { pooler_output, last_hidden_state: _, ...more } = bertModel(scope.at('bert'), config, rest, options);
+    const pooled = scope.dropout(pooler_output, config.classifier_dropout ?? config.hidden_dropout_prob);
+    const logits = linear(scope.at('classifier'), pooled, config.num_labels, { init: weights(config) });
+    return { ...(labels && { loss: classificationLoss(config, logits, labels) }), logits, ...more };
+  },
+);
+
+/**
+ * The loss of a classifier. Without a `problem_type`, one label is a regression, whole numbers are classes, and reals are
+ * several labels at once. @throws ShapeError if labels do not fit the problem
+ */
+export function classificationLoss(config: ModelConfig, logits: Tensor, labels: Tensor): Tensor {
+  const { num_labels } = config;
+  const problem = config.problem_type ?? problemOf(config, labels.dtype === 'i32');
+  const fail = (wanted: string): never => {
+    throw new ShapeError(
+      `labels: ${problem} with ${num_labels} labels wants ${wanted}, got ${labels.dtype}${showShape(labels.shape)}`,
+    );
+  };
+  switch (problem) {
+    case 'single_label_classification':
+      if (labels.dtype !== 'i32' || labels.shape.length !== 1) fail('i32[batch]');
+      return crossEntropy(logits, labels as Ids);
+    case 'regression': {
+      const flat = labels.shape.length === 1 ? reshape(labels, [labels.shape[0]!, 1]) : labels;
+      if (labels.dtype !== 'f32' || !sameShape(flat.shape, logits.shape))
+        fail(num_labels === 1 ? 'f32[batch]' : `f32[batch, ${num_labels}]`);
+      return mean(square(sub(logits, flat) as Tensor));
+    }
+    case 'multi_label_classification':
+      if (labels.dtype !== 'f32' || !sameShape(labels.shape, logits.shape)) fail(`f32[batch, ${num_labels}]`);
+      return mean(sub(softplus(logits), mul(logits, labels)) as Tensor);
+    default:
+      return problem satisfies never;
+  }
+}
+
+function problemOf(config: ModelConfig, whole: boolean): NonNullable<ModelConfig['problem_type']> {
+  if (config.num_labels === 1) return 'regression';
+  return whole ? 'single_label_classification' : 'multi_label_classification';
+}
+
+// ---- the classes by which users know them
+
+function bertInputs(config: BertConfig): Record<'input_ids' | 'attention_mask' | 'token_type_ids', InputSpec> {
+  const ids = { shape: ['batch', 'seq'], dtype: 'i32' } as const;
+  return {
+    input_ids: { ...ids, below: config.vocab_size },
+    attention_mask: { ...ids, missing: 1 },
+    token_type_ids: { ...ids, below: config.type_vocab_size, missing: 0 },
+  };
+}
+
+function classLabels(config: BertConfig): InputSpec {
+  const { num_labels } = config;
+  const problem = config.problem_type ?? problemOf(config, true);
+  if (problem === 'single_label_classification')
+    return { shape: ['batch'], dtype: 'i32', below: num_labels, ignored: -100 };
+  return { shape: num_labels === 1 ? ['batch'] : ['batch', num_labels], dtype: 'f32' };
+}
+
+const bert = {
+  model_type: 'bert',
+  base_model_prefix: 'bert',
+  config: bertConfig,
+  dims: (config: BertConfig) => ({ seq: config.max_position_embeddings }),
+  // A buffer that older checkpoints carry.
+  not_parameters: /(^|\.)embeddings\.position_ids$/,
+};
+
+/** BERT without a head. */
+export const BertModel = modelClass({
+  ...bert,
+  name: 'BertModel',
+  inputs: bertInputs,
+  build: (scope, config, inputs, options): BertOutputs =>
+    bertModel(scope, config, inputs as unknown as BertInputs, options),
+});
+/** A BERT without a head. */
+export type BertModel = PreTrainedModel<BertConfig, BertOutputs>;
+
+/** BERT that tells which class a text, or a pair of texts, belongs to. */
+export const BertForSequenceClassification = modelClass({
+  ...bert,
+  name: 'BertForSequenceClassification',
+  inputs: (config) => ({ ...bertInputs(config), labels: classLabels(config) }),
+  build: (scope, config, inputs, options): BertForSequenceClassificationOutputs =>
+    bertForSequenceClassification(scope, config, inputs as unknown as BertForSequenceClassificationInputs, options),
+});
+/** A BERT that classifies. */
+export type BertForSequenceClassification = PreTrainedModel<BertConfig, BertForSequenceClassificationOutputs>;

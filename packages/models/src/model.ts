@@ -1,0 +1,338 @@
+/**
+ * A model as users hold it: a configuration, weights on the host, and a function that builds the computation. What a family
+ * has to say for that is an {@link Architecture}; {@link modelClass} makes `from_pretrained` and `from_config` out of it.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compile } from '@sinter/compiler';
+import type { Backend, CompileOptions } from '@sinter/compiler';
+import { graph as closeGraph, input, ShapeError, showShape, Tensor } from '@sinter/ir';
+import type { DType, Graph, Shape, Tensors } from '@sinter/ir';
+import { resolveModel } from './checkpoint/hub.ts';
+import type { ResolveOptions } from './checkpoint/hub.ts';
+import { writeSafetensors } from './checkpoint/safetensors.ts';
+import { openWeights, weightsName } from './checkpoint/weights.ts';
+import { writeWhole } from './checkpoint/whole-file.ts';
+import { compiledModel } from './compiled.ts';
+import type { CompiledModel } from './compiled.ts';
+import { configText, readConfig } from './config.ts';
+import type { ConfigKeys, ConfigOverrides, ModelConfig } from './config.ts';
+import { scope } from './scope.ts';
+import type { Parameter, Scope } from './scope.ts';
+import { initialWeights, loadWeights, reportText } from './weights.ts';
+import type { LoadReport, LoadWeightsOptions, Weight } from './weights.ts';
+
+/** A tensor that a model is fed, and what its values may be. */
+export interface InputSpec {
+  /** Names are run-time sizes: `['batch', 'seq']`. */
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Values are from 0 to one less than this. */
+  readonly below?: number;
+  /** A value outside of that range which is allowed, for labels that do not count. */
+  readonly ignored?: number;
+  /** What every element is where the input is left out. */
+  readonly missing?: number;
+}
+
+/** Which outputs a model gives besides the usual ones. */
+export interface OutputOptions {
+  /** The embeddings and what each layer made of them. Default: no. */
+  readonly output_hidden_states?: boolean | undefined;
+  /** The attention probabilities of each layer. Default: no. */
+  readonly output_attentions?: boolean | undefined;
+}
+
+/** The options of `build`. */
+export interface BuildOptions extends OutputOptions {
+  /** Given: a graph for training; dropout is drawn from this key, `u32[2]` (seed, step). */
+  readonly key?: Tensor | undefined;
+}
+
+/** The outputs of a model by name: tensors, and lists of them. */
+export type ModelOutputs = { readonly [name: string]: Tensor | readonly Tensor[] | undefined };
+
+/**
+ * What training needs of a model. A `Trainer` takes anything of this shape; it does not know this package.
+ * Every {@link PreTrainedModel} whose outputs have logits is one.
+ */
+export interface TrainableModel {
+  /** Saved with checkpoints. */
+  readonly config: { readonly [key: string]: unknown };
+  /** The current weights on the host; written back after training. */
+  readonly parameters: Map<string, { data: Float32Array; readonly shape: readonly number[]; readonly dtype: 'f32' }>;
+  /** The inputs by name, labels too: `input_ids` is `i32 [batch, seq]`. */
+  readonly inputs: Readonly<Record<string, { readonly shape: Shape; readonly dtype: DType }>>;
+  /** Builds the computation, in which a parameter is the state of its name. With `key` it is for training. */
+  build(
+    inputs: Readonly<Record<string, Tensor>>,
+    options?: { readonly key?: Tensor },
+  ): { readonly loss?: Tensor; readonly logits: Tensor; readonly [more: string]: unknown };
+  /** Writes `config.json` and `model.safetensors`. */
+  save_pretrained(folder: string): Promise<void>;
+}
+
+/** What a family says of one of its models. All functions are pure. */
+export interface Architecture<C extends ModelConfig, O extends ModelOutputs> {
+  /** As `architectures` in `config.json` names it: `BertForSequenceClassification`. */
+  readonly name: string;
+  readonly model_type: string;
+  /** What the base model is called inside of a model with a head: `bert`. */
+  readonly base_model_prefix: string;
+  /** Names in checkpoints that are no parameters. */
+  readonly not_parameters?: RegExp;
+  /** Fills in the defaults. @throws ConfigError */
+  config(keys: ConfigKeys, overrides?: ConfigKeys): C;
+  /** The inputs, with labels if there can be a loss. */
+  inputs(config: C): Readonly<Record<string, InputSpec>>;
+  /** The most that a run-time size may be. */
+  dims(config: C): Readonly<Record<string, number>>;
+  /** The model function. */
+  build(scope: Scope, config: C, inputs: Tensors, options: OutputOptions): O;
+}
+
+/** The options of {@link PreTrainedModel.graph}. */
+export interface GraphOptions extends BuildOptions {
+  /** The outputs to keep, e.g. `['logits']`; of a list, `hidden_states.0`. Default: all. */
+  readonly outputs?: readonly string[] | undefined;
+  /** The inputs to build it with. Default: all but labels. */
+  readonly inputs?: readonly string[] | undefined;
+}
+
+/** The options of {@link PreTrainedModel.compile}. */
+export type CompileModelOptions = Omit<GraphOptions, 'key'> & Pick<CompileOptions, 'dims' | 'trace' | 'fuse'>;
+
+/** A model with weights. Made by `from_pretrained` or `from_config` of its class. */
+export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends ModelOutputs = ModelOutputs> {
+  /** The keys of `config.json`. */
+  readonly config: C;
+  /** The weights on the host, by the names of the checkpoint. */
+  readonly parameters: Map<string, Weight>;
+  /** The inputs by name, with labels if there can be a loss. */
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  /** The most that each run-time size may be: `{ seq: 512 }`. */
+  readonly dims: Readonly<Record<string, number>>;
+  /** How the checkpoint fitted; all parameters are missing in one if there was none. */
+  readonly loading: LoadReport;
+  /** The model's class. */
+  readonly architecture: Architecture<C, O>;
+
+  constructor(architecture: Architecture<C, O>, config: C, parameters: Map<string, Weight>, loading?: LoadReport) {
+    this.architecture = architecture;
+    this.config = config;
+    this.parameters = parameters;
+    this.inputs = architecture.inputs(config);
+    this.dims = architecture.dims(config);
+    this.loading = loading ?? { missing: [...parameters.keys()], unexpected: [], mismatched: [] };
+  }
+
+  /** How many numbers the weights are. */
+  num_parameters(): number {
+    return [...this.parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
+  }
+
+  /**
+   * Builds the computation on the given tensors; what is left out has its usual value, and there is a loss where there are labels.
+   * A parameter appears as the state of its name.
+   * @throws ShapeError for unknown names, and where shapes or dtypes do not fit, saying where in the model
+   */
+  build(inputs: Tensors, options: BuildOptions = {}): O {
+    const { key, ...output } = options;
+    return buildChecked(this.architecture, this.config, inputs, scope({ training: key && { key } }), output);
+  }
+
+  /** The computation as a graph with symbolic inputs: ready to print, evaluate or compile. @throws ShapeError for unknown names */
+  graph(options: GraphOptions = {}): Graph {
+    const { inputs = Object.keys(this.inputs).filter((name) => name !== 'labels'), outputs, ...build } = options;
+    const built = flat(this.build(symbols(this.inputs, inputs), build));
+    const kept = outputs ?? Object.keys(built);
+    const unknown = kept.find((name) => !(name in built));
+    if (unknown !== undefined)
+      throw new ShapeError(
+        `${this.architecture.name} has no output '${unknown}'; with these inputs it has ${Object.keys(built).join(', ')}`,
+      );
+    return closeGraph(this.architecture.name, {
+      outputs: Object.fromEntries(kept.map((name) => [name, built[name]!])),
+    });
+  }
+
+  /**
+   * Compiles the model for inference and hands it the weights. One program serves every batch size, and every length up to
+   * the model's own limit, unless `dims` fixes or bounds them: `{ dims: { batch: 8 } }`.
+   */
+  async compile(backend: Backend, options: CompileModelOptions = {}): Promise<CompiledModel> {
+    const { dims, trace, fuse, ...rest } = options;
+    const limits = Object.fromEntries(Object.entries(this.dims).map(([name, max]) => [name, { max }]));
+    const program = await compile(this.graph(rest), backend, {
+      dims: { ...limits, ...dims },
+      ...defined({ trace, fuse }),
+    });
+    try {
+      for (const name of Object.keys(program.state.ports)) {
+        const weight = this.parameters.get(name);
+        if (!weight)
+          throw new ShapeError(
+            `${this.architecture.name} reads the parameter '${name}', which its weights lack; put it into parameters`,
+          );
+        await program.state.write(name, weight.data);
+      }
+    } catch (error) {
+      program.close();
+      throw error;
+    }
+    return compiledModel(program, this.inputs, this.dims);
+  }
+
+  /** Writes `config.json` and `model.safetensors`, as Python's library reads them; each is the old file or the whole new one at any moment. */
+  async save_pretrained(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    await writeSafetensors(join(folder, weightsName), Object.fromEntries(this.parameters));
+    await writeWhole(join(folder, 'config.json'), configText(this.config, this.architecture.name));
+  }
+}
+
+/** The options of `from_pretrained` that are no keys of the configuration. */
+export interface FromPretrainedModelOptions
+  extends
+    Omit<ResolveOptions, 'files' | 'optional_files'>,
+    Pick<LoadWeightsOptions, 'seed' | 'ignore_mismatched_sizes' | 'strict'> {
+  /** Told, in the words of Python's library, what is newly initialised and what is not used. Default: `console.warn`. */
+  readonly on_notice?: (text: string) => void;
+}
+
+/** A class of models: what `BertModel` and the like are. */
+export interface ModelClass<C extends ModelConfig, O extends ModelOutputs> {
+  readonly architecture: Architecture<C, O>;
+  /**
+   * The model in a folder, or with an id on the hub. Further options replace keys of its configuration: `num_labels`, dropout, …
+   * @throws CheckpointError, ConfigError
+   */
+  from_pretrained(
+    folderOrId: string,
+    options?: FromPretrainedModelOptions & ConfigOverrides<C>,
+  ): Promise<PreTrainedModel<C, O>>;
+  /** A model of its own, with first values that only `seed` (0) and the names decide. @throws ConfigError */
+  from_config(config?: ConfigOverrides<C>, options?: { readonly seed?: number }): PreTrainedModel<C, O>;
+}
+
+/** Makes the class of an architecture. */
+export function modelClass<C extends ModelConfig, O extends ModelOutputs>(
+  architecture: Architecture<C, O>,
+): ModelClass<C, O> {
+  return {
+    architecture,
+    async from_pretrained(folderOrId, options = {}) {
+      const { where, load, overrides } = splitOptions(options);
+      const { folder } = await resolveModel(folderOrId, { ...where, files: ['config.json', weightsName] });
+      const config = architecture.config(await readConfig(join(folder, 'config.json')), overrides);
+      const { name: model, base_model_prefix, not_parameters } = architecture;
+      const file = await openWeights(folder);
+      try {
+        const { weights, report } = await loadWeights(declared(architecture, config), file, {
+          ...load,
+          model,
+          base_model_prefix,
+          not_parameters,
+        });
+        const notice = reportText(report, model, folderOrId);
+        if (notice !== '') (load.on_notice ?? console.warn)(notice);
+        return new PreTrainedModel(architecture, config, weights, report);
+      } finally {
+        await file.close();
+      }
+    },
+    from_config(keys = {}, { seed = 0 } = {}) {
+      const config = architecture.config(keys);
+      return new PreTrainedModel(architecture, config, initialWeights(declared(architecture, config), seed));
+    },
+  };
+}
+
+/** Tells the options of a search from those of loading, and both from keys of the configuration. */
+export function splitOptions(options: FromPretrainedModelOptions & ConfigKeys): {
+  readonly where: ResolveOptions;
+  readonly load: Pick<FromPretrainedModelOptions, 'seed' | 'ignore_mismatched_sizes' | 'strict' | 'on_notice'>;
+  readonly overrides: ConfigKeys;
+} {
+  const {
+    revision,
+    refresh,
+    signal,
+    onProgress,
+    cache_dir,
+    endpoint,
+    token,
+    local_files_only,
+    symlinks,
+    seed,
+    ignore_mismatched_sizes,
+    strict,
+    on_notice,
+    ...overrides
+  } = options;
+  return {
+    where: defined({ revision, refresh, signal, onProgress, cache_dir, endpoint, token, local_files_only, symlinks }),
+    load: defined({ seed, ignore_mismatched_sizes, strict, on_notice }),
+    overrides,
+  };
+}
+
+/** The parameters of a model, found by building it once. */
+function declared<C extends ModelConfig, O extends ModelOutputs>(
+  architecture: Architecture<C, O>,
+  config: C,
+): ReadonlyMap<string, Parameter> {
+  const root = scope();
+  const specs = architecture.inputs(config);
+  architecture.build(root, config, symbols(specs, Object.keys(specs)), {});
+  return root.parameters();
+}
+
+function buildChecked<C extends ModelConfig, O extends ModelOutputs>(
+  architecture: Architecture<C, O>,
+  config: C,
+  inputs: Tensors,
+  root: Scope,
+  options: OutputOptions,
+): O {
+  const specs = architecture.inputs(config);
+  for (const [name, tensor] of Object.entries(inputs)) {
+    const spec = specs[name];
+    if (!spec) throw unknownInput(name, specs);
+    if (tensor.shape.length !== spec.shape.length || tensor.dtype !== spec.dtype)
+      throw new ShapeError(
+        `the input '${name}' of ${architecture.name} is ${spec.dtype}${showShape(spec.shape)}, got ${String(tensor)}`,
+      );
+  }
+  return architecture.build(root, config, inputs, options);
+}
+
+function symbols(specs: Readonly<Record<string, InputSpec>>, names: readonly string[]): Tensors {
+  return Object.fromEntries(
+    names.map((name) => {
+      const spec = specs[name];
+      if (!spec) throw unknownInput(name, specs);
+      return [name, input(name, spec.shape, spec.dtype)];
+    }),
+  );
+}
+
+function unknownInput(name: string, specs: Readonly<Record<string, InputSpec>>): ShapeError {
+  return new ShapeError(`there is no input '${name}'; the inputs are ${Object.keys(specs).join(', ')}`);
+}
+
+/** `hidden_states: [a, b]` as `hidden_states.0`, `hidden_states.1`. */
+function flat(outputs: ModelOutputs): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(outputs).flatMap(([name, value]) => {
+      if (value === undefined) return [];
+      return value instanceof Tensor ? [[name, value]] : value.map((tensor, i) => [`${name}.${i}`, tensor]);
+    }),
+  );
+}
+
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof defined<T>
+  >;
+}

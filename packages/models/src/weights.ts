@@ -1,0 +1,144 @@
+/** From a checkpoint to the parameters of a model: a lookup by name, one tensor at a time, so that memory holds the weights once. */
+import { CheckpointError } from './checkpoint/errors.ts';
+import type { SafetensorsFile } from './checkpoint/safetensors.ts';
+import { initialise } from './init.ts';
+import type { Parameter } from './scope.ts';
+
+/** The values of a parameter on the host, row-major. */
+export interface Weight {
+  data: Float32Array;
+  readonly shape: readonly number[];
+  readonly dtype: 'f32';
+}
+
+/** How a checkpoint and a model fit, by full names. */
+export interface LoadReport {
+  /** Parameters that the checkpoint lacks: made anew. */
+  readonly missing: readonly string[];
+  /** Tensors of the checkpoint that the model has no use for: not read. */
+  readonly unexpected: readonly string[];
+  /** Parameters that the checkpoint has in another shape: made anew. Empty unless `ignore_mismatched_sizes` is set. */
+  readonly mismatched: readonly string[];
+}
+
+/** The options of {@link loadWeights}. */
+export interface LoadWeightsOptions {
+  /** The model, for messages: `BertForSequenceClassification`. */
+  readonly model: string;
+  /** What names of a whole model begin with and those of the bare base model do not: `bert`. */
+  readonly base_model_prefix: string;
+  /** Names in checkpoints that are no parameters. */
+  readonly not_parameters?: RegExp | undefined;
+  /** For parameters that are made anew. Default: 0. */
+  readonly seed?: number | undefined;
+  /** Make parameters of another shape anew, too. Default: no, it is an error. */
+  readonly ignore_mismatched_sizes?: boolean | undefined;
+  /** Missing and unexpected names are an error. Default: no, they are reported. */
+  readonly strict?: boolean | undefined;
+}
+
+/** First values for all declared parameters. */
+export function initialWeights(declared: ReadonlyMap<string, Parameter>, seed = 0): Map<string, Weight> {
+  return new Map(
+    [...declared].map(([name, { shape, init }]) => [
+      name,
+      { data: initialise(init, name, shape, seed), shape, dtype: 'f32' },
+    ]),
+  );
+}
+
+/**
+ * Reads the declared parameters from a checkpoint. A checkpoint of the bare base model, whose names lack the prefix, serves the
+ * whole model, and the other way round.
+ * @throws CheckpointError `shape-mismatch`; `unknown-tensor` if `strict`; and as {@link SafetensorsFile}
+ */
+export async function loadWeights(
+  declared: ReadonlyMap<string, Parameter>,
+  file: SafetensorsFile,
+  options: LoadWeightsOptions,
+): Promise<{ readonly weights: Map<string, Weight>; readonly report: LoadReport }> {
+  const { model, seed = 0 } = options;
+  const stored = new Map(file.names.map((name) => [currentName(name), name]));
+  const nameOf = prefixRule(options.base_model_prefix, [...declared.keys()], [...stored.keys()]);
+  const wanted = new Map([...declared.keys()].map((name) => [name, stored.get(nameOf(name))]));
+  const used = new Set(wanted.values());
+  const missing = [...wanted].filter(([, from]) => from === undefined).map(([name]) => name);
+  const unexpected = file.names.filter((name) => !used.has(name) && !options.not_parameters?.test(name));
+  if (options.strict && missing.length + unexpected.length > 0)
+    throw new CheckpointError('unknown-tensor', {
+      asked: `exactly the ${declared.size} parameters of ${model}`,
+      found: [listed('it lacks', missing), listed('it also has', unexpected)].filter(Boolean).join(', and '),
+      where: file.path,
+      fix: 'Give the checkpoint of this model, or leave out strict to begin anew with what is missing.',
+    });
+
+  const mismatched: string[] = [];
+  const weights = new Map<string, Weight>();
+  for (const [name, { shape, init }] of declared) {
+    const from = wanted.get(name);
+    const found = from === undefined ? undefined : file.info(from);
+    const fits = found && found.shape.length === shape.length && found.shape.every((size, i) => size === shape[i]);
+    if (found && !fits) {
+      if (!options.ignore_mismatched_sizes) throw mismatch(model, name, shape, from!, found.shape, file.path);
+      mismatched.push(name);
+    }
+    const data = fits ? (await file.readF32(from!)).data : initialise(init, name, shape, seed);
+    weights.set(name, { data, shape, dtype: 'f32' });
+  }
+  return { weights, report: { missing, unexpected, mismatched } };
+}
+
+/** The report in the words of Python's library; empty if there is nothing to tell. */
+export function reportText(report: LoadReport, model: string, id: string): string {
+  const { missing, unexpected, mismatched } = report;
+  const parts: string[] = [];
+  if (unexpected.length > 0)
+    parts.push(
+      `Some weights of the model checkpoint at ${id} were not used when initializing ${model}: ${unexpected.join(', ')}.`,
+    );
+  const anew = [...missing, ...mismatched];
+  if (anew.length > 0)
+    parts.push(
+      `Some weights of ${model} were not initialized from the model checkpoint at ${id} and are newly initialized: ${anew.join(', ')}.`,
+      'You should probably TRAIN this model on a down-stream task to be able to use it for predictions and inference.',
+    );
+  return parts.join('\n');
+}
+
+/** Checkpoints made by TensorFlow call the two parameters of a layer normalisation otherwise. */
+function currentName(name: string): string {
+  return name.replace(/(?<=\bLayerNorm\.)gamma$/, 'weight').replace(/(?<=\bLayerNorm\.)beta$/, 'bias');
+}
+
+/** What a parameter is called in a checkpoint that may have the base model's prefix where the model has not, or the other way round. */
+function prefixRule(base: string, declared: readonly string[], stored: readonly string[]): (name: string) => string {
+  const prefix = `${base}.`;
+  const begins = (name: string) => name.startsWith(prefix);
+  const [inModel, inFile] = [declared.some(begins), stored.some(begins)];
+  if (inModel && !inFile) return (name) => (begins(name) ? name.slice(prefix.length) : name);
+  if (!inModel && inFile) return (name) => prefix + name;
+  return (name) => name;
+}
+
+function mismatch(
+  model: string,
+  name: string,
+  wanted: readonly number[],
+  tensor: string,
+  found: readonly number[],
+  where: string,
+): CheckpointError {
+  return new CheckpointError('shape-mismatch', {
+    asked: `[${wanted.join(', ')}] for the parameter "${name}" of ${model}`,
+    found: `the checkpoint has [${found.join(', ')}]`,
+    where,
+    tensor,
+    fix: 'Use the configuration that the weights were saved with (num_labels, …), or say ignore_mismatched_sizes: true to begin anew with such parameters.',
+  });
+}
+
+function listed(what: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const more = names.length > 8 ? ` and ${names.length - 8} more` : '';
+  return `${what} ${names.slice(0, 8).join(', ')}${more}`;
+}
