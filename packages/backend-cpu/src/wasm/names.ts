@@ -1,0 +1,75 @@
+/** What the names in a kernel stand for while it is emitted: values, memory and registers. */
+import type { LoopExpr, Stmt } from '@sinter/compiler';
+import { bodyOf } from '@sinter/compiler';
+import type { DType } from '@sinter/ir';
+import type { Builder, Node } from './nodes.ts';
+
+/** A buffer or private array in memory. `version` counts its writes: two loads are equal only between two of them. */
+export interface Memory { readonly k: 'memory'; readonly name: string; readonly dtype: DType; readonly base: Node; readonly offset: number; version: number }
+
+/** A private array in locals, one for each element or one vector for each four. `current` is what each local holds now. */
+export interface Registers { readonly k: 'registers'; readonly name: string; readonly dtype: DType; readonly wide: boolean; readonly locals: readonly number[]; readonly current: Node[] }
+
+/** A place that expressions load from and stores write to. */
+export type Place = Memory | Registers;
+
+/** A `let` of a vector loop whose value differs between lanes. `loads`: its value may have changed if computed again. */
+export interface Varying { readonly vector: Node; readonly value: LoopExpr; readonly loads: boolean }
+
+/** The vector loop around: lane `l` is the iteration `first + l`. */
+export interface VectorLoop { readonly counter: string; readonly first: Node; readonly lets: Map<string, Varying>; readonly varies: Map<LoopExpr, boolean> }
+
+/** Forgets what a place holds, because it has been or may have been written. */
+export function forget(b: Builder, place: Place): void {
+  if (place.k === 'memory') place.version++;
+  else place.locals.forEach((local, i) => { place.current[i] = b.get(local, true); });
+}
+
+const writes = new WeakMap<readonly Stmt[], ReadonlySet<string>>();
+
+/** The names that statements store to. */
+export function written(body: readonly Stmt[]): ReadonlySet<string> {
+  let known = writes.get(body);
+  if (!known) {
+    known = new Set(body.flatMap((s) => (s.k === 'store' ? [s.to] : [...written(bodyOf(s))])));
+    writes.set(body, known);
+  }
+  return known;
+}
+
+/** The loops that remain loops and stand directly in statements. */
+export function loopsIn(body: readonly Stmt[]): number {
+  return body.reduce((sum, s) => {
+    if (s.k === 'if') return sum + loopsIn(s.body);
+    if (s.k !== 'for') return sum;
+    return sum + (isExpanded(s) ? loopsIn(s.body) : 1);
+  }, 0);
+}
+
+/** Vector loops up to this many iterations become straight-line code. */
+export const expandedLanes = 16;
+
+/** Whether a loop is written out. */
+export function isExpanded(s: Extract<Stmt, { k: 'for' }>): boolean {
+  const count = s.count.k === 'const' ? s.count.value : undefined;
+  return count !== undefined && (s.kind === 'unroll' || count <= 1 || (s.kind === 'vector' && count <= expandedLanes));
+}
+
+/** Visits every load in an expression once. */
+export function eachLoad(x: LoopExpr, visit: (load: Extract<LoopExpr, { k: 'load' }>) => void, seen = new Set<LoopExpr>()): void {
+  if (seen.has(x)) return;
+  seen.add(x);
+  if (x.k === 'load') {
+    visit(x);
+    eachLoad(x.at, visit, seen);
+  } else if (x.k === 'op') x.args.forEach((a) => eachLoad(a, visit, seen));
+}
+
+/** Whether an expression mentions a variable. */
+export function mentions(x: LoopExpr, name: string, seen = new Map<LoopExpr, boolean>()): boolean {
+  const known = seen.get(x);
+  if (known !== undefined) return known;
+  const out = x.k === 'var' ? x.name === name : x.k === 'load' ? mentions(x.at, name, seen) : x.k === 'op' && x.args.some((a) => mentions(a, name, seen));
+  seen.set(x, out);
+  return out;
+}
