@@ -1,0 +1,87 @@
+/**
+ * The linear memory of a store: the pool's words, then blocks that stay (headers, constants, state), then the arena, which
+ * whichever program runs has for itself. Views are made anew at every use, since those of before a growth are too short.
+ */
+import type { Data, DType } from '@sinter/ir';
+import { dataView } from '@sinter/ir';
+import { BackendError } from '@sinter/compiler/artifact';
+import { Heap } from './heap.ts';
+
+const page = 65536;
+/** Vector loads may touch a few bytes behind the last buffer. */
+const slack = page;
+/** As the modules import it; hosts that cannot reserve 4 GiB of addresses get less. */
+const maxPages = [65536, 32768, 16384, 8192];
+
+/** Who asks for memory, and what they can do if there is not enough. */
+export interface Request { readonly who: string; readonly advice: string }
+
+/** Shared memory, and which of its bytes are taken. */
+export class Memory {
+  readonly wasm: WebAssembly.Memory;
+  readonly heap: Heap;
+
+  constructor(reserved: number) {
+    this.wasm = reserve();
+    this.heap = new Heap(reserved);
+  }
+
+  /**
+   * Makes memory reach `bytes` past the last block, or says who asked and what they can do. Gives the address of that
+   * stretch; the next allocation moves it.
+   */
+  reach(bytes: number, request: () => Request): number {
+    const start = this.heap.top;
+    const need = Math.ceil((start + bytes + slack) / page);
+    const have = this.wasm.buffer.byteLength / page;
+    if (need <= have) return start;
+    try {
+      this.wasm.grow(need - have);
+    } catch (error) {
+      const { who, advice } = request();
+      throw new BackendError(
+        `${who} needs ${showBytes(need * page)} of memory, of which ${showBytes(bytes)} for the tensors of one run; ` +
+          `no more than 4 GiB can be addressed, ${showBytes(have * page)} are there, and more was refused (${(error as Error).message}); ${advice}`,
+      );
+    }
+    return start;
+  }
+
+  /** The elements at an address. */
+  view(dtype: DType, address: number, length: number): Data {
+    return dataView(dtype, this.wasm.buffer, address, length);
+  }
+
+  words(address: number, length: number): Int32Array {
+    return new Int32Array(this.wasm.buffer, address, length);
+  }
+
+  /** Milliseconds, as threads write them. */
+  times(address: number, length: number): Float64Array {
+    return new Float64Array(this.wasm.buffer, address, length);
+  }
+
+  zero(address: number, bytes: number): void {
+    new Uint8Array(this.wasm.buffer, address, bytes).fill(0);
+  }
+}
+
+function reserve(): WebAssembly.Memory {
+  let why: unknown;
+  for (const maximum of maxPages) {
+    try {
+      return new WebAssembly.Memory({ initial: 1, maximum, shared: true });
+    } catch (error) {
+      why = error;
+    }
+  }
+  throw new BackendError(`cpu: the engine gives no shared memory (${(why as Error).message}); close programs that are no longer used`);
+}
+
+/** A number of bytes for people: `1.25 GiB`. */
+export function showBytes(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
+  return power === 0 ? `${bytes} bytes` : `${(bytes / 1024 ** power).toFixed(2)} ${units[power]}`;
+}
+

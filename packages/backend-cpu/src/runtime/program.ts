@@ -1,0 +1,159 @@
+/** A loaded program: it checks what it is given, places buffers for the sizes at hand, and runs when its turn comes. */
+import type { Sizes, TensorData } from '@sinter/ir';
+import { dtypeBytes, shapeSize } from '@sinter/ir';
+import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
+import { assignOffsets, BackendError, evaluateSize } from '@sinter/compiler/artifact';
+import { checkSizes, fixedSizes, sizesOf } from './bind.ts';
+import { aligned } from './heap.ts';
+import type { Request } from './memory.ts';
+import type { Resident, Store } from './store.ts';
+
+type Given = Readonly<Record<string, TensorData>>;
+interface Profiled { readonly outputs: Record<string, TensorData>; readonly steps: readonly StepTime[] }
+
+/** Layouts are kept for so many sets of sizes, the latest ones. */
+const keptLayouts = 256;
+
+/** A program on the threads of a store. */
+export class CpuProgram implements Program {
+  readonly name: string;
+  readonly inputs: Ports;
+  readonly outputs: Ports;
+  readonly state: StateHandle;
+  readonly #artifact: Artifact;
+  readonly #store: Store;
+  readonly #resident: Resident;
+  readonly #layouts = new Map<string, Layout>();
+  /** For which sizes and arena the addresses in the header are right. */
+  #placed: { readonly key: string; readonly arena: number; readonly addresses: readonly number[] } | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(artifact: Artifact, store: Store, resident: Resident) {
+    this.name = artifact.name;
+    this.inputs = artifact.inputs;
+    this.outputs = artifact.outputs;
+    this.state = store;
+    this.#artifact = artifact;
+    this.#store = store;
+    this.#resident = resident;
+  }
+
+  async run(inputs: Given = {}): Promise<Record<string, TensorData>> {
+    return (await this.#run(inputs, false)).outputs;
+  }
+
+  async profile(inputs: Given = {}): Promise<Profiled> {
+    return this.#run(inputs, true);
+  }
+
+  memory(sizes: Sizes): { readonly state: number; readonly arena: number } {
+    const { name, dims, buffers } = this.#artifact;
+    const all = { ...fixedSizes(dims), ...sizes };
+    checkSizes(name, dims, all);
+    const state = buffers
+      .filter(({ role }) => role === 'state')
+      .reduce((sum, { length, dtype }) => sum + aligned(evaluateSize(length, all) * dtypeBytes[dtype]), 0);
+    return { state: state + this.#resident.bytes, arena: this.#layout(all).bytes };
+  }
+
+  close(): void {
+    void this[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#store.evict(this.#resident);
+    return this.#closing;
+  }
+
+  async #run(given: Given, profile: boolean): Promise<Profiled> {
+    if (this.#closing) throw new BackendError(`program '${this.name}' was closed; load it again`);
+    const sizes = sizesOf(this.#artifact, given);
+    return this.#store.turn(async () => {
+      const addresses = this.#place(sizes);
+      const { memory } = this.#store;
+      for (const [name, { dtype, buffer }] of Object.entries(this.inputs)) {
+        const { data } = given[name]!;
+        memory.view(dtype, addresses[buffer]!, data.length).set(data);
+      }
+      await this.#compute(profile);
+      const outputs = Object.entries(this.outputs).map(([name, port]): [string, TensorData] => {
+        const shape = shapeSize(port.shape, sizes);
+        const count = shape.reduce((a, b) => a * b, 1);
+        return [name, { shape, data: memory.view(port.dtype, addresses[port.buffer]!, count).slice() }];
+      });
+      return { outputs: Object.fromEntries(outputs), steps: profile ? this.#stepTimes() : [] };
+    });
+  }
+
+  /** The address of every buffer, with the header and the size of memory made to agree. */
+  #place(sizes: Sizes): readonly number[] {
+    const { dims, buffers } = this.#artifact;
+    const { memory } = this.#store;
+    const { base, header, addresses } = this.#resident;
+    const layout = this.#layout(sizes);
+    const key = keyOf(sizes, dims);
+    const arena = memory.reach(layout.bytes, () => this.#request(sizes));
+    if (this.#placed?.key !== key || this.#placed.arena !== arena) {
+      const placed = addresses.map((address, i) => (address < 0 ? arena + layout.offsets[i]! : address));
+      memory.words(base + header.dims, Object.keys(dims).length).set(Object.keys(dims).map((d) => sizes[d]!));
+      memory.words(base + header.addresses, buffers.length).set(placed);
+      this.#placed = { key, arena, addresses: placed };
+    }
+    return this.#placed.addresses;
+  }
+
+  #layout(sizes: Sizes): Layout {
+    const key = keyOf(sizes, this.#artifact.dims);
+    const known = this.#layouts.get(key);
+    if (known) return known;
+    const layout = placeInArena(this.#artifact, sizes);
+    this.#layouts.set(key, layout);
+    const oldest = this.#layouts.keys().next().value;
+    if (this.#layouts.size > keptLayouts && oldest !== undefined) this.#layouts.delete(oldest);
+    return layout;
+  }
+
+  async #compute(profile: boolean): Promise<void> {
+    const { base, header } = this.#resident;
+    const { steps, kernels } = this.#artifact;
+    // All that threads write: the barrier, and what each step has done.
+    const barrier = this.#store.memory.words(base, header.dims / 4).fill(0);
+    barrier[header.profile / 4] = Number(profile);
+    await this.#store.compute(this.#resident, (why) => {
+      const begun = barrier.subarray(header.counters / 4, header.counters / 4 + steps.length).findLastIndex((count) => count !== 0);
+      const at = Math.min(Math.max(begun, barrier[header.generation / 4]!), steps.length - 1);
+      const kernel = steps[at] && kernels[steps[at].kernel];
+      const where = kernel === undefined ? '' : ` in kernel '${kernel}' (step ${at + 1} of ${steps.length})`;
+      return `program '${this.name}' failed${where}: ${why}`;
+    });
+  }
+
+  #stepTimes(): StepTime[] {
+    const { base, header } = this.#resident;
+    const { steps, kernels } = this.#artifact;
+    const times = this.#store.memory.times(base + header.times, steps.length + 1);
+    return steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: times[step + 1]! - times[step]! }));
+  }
+
+  #request(sizes: Sizes): Request {
+    const names = Object.keys(this.#artifact.dims);
+    const at = names.map((name) => `${name}=${sizes[name]}`).join(', ');
+    return names.length === 0
+      ? { who: `program '${this.name}'`, advice: 'make the model smaller, or close programs that share its state' }
+      : { who: `program '${this.name}' with ${at}`, advice: `make ${names.join(' or ')} smaller` };
+  }
+}
+
+/** Inputs are there before the first step and outputs after the last, whatever steps touch them. */
+function placeInArena({ buffers, outputs, steps }: Artifact, sizes: Sizes): Layout {
+  const kept = new Set(Object.values(outputs).map(({ buffer }) => buffer));
+  const alive = buffers.map((b, i) => {
+    const first = b.role === 'input' ? -1 : b.live[0];
+    return { ...b, live: [first, kept.has(i) ? steps.length : Math.max(first, b.live[1])] as const };
+  });
+  return assignOffsets(alive, sizes, ({ role }) => role === 'input' || role === 'output' || role === 'scratch');
+}
+
+function keyOf(sizes: Sizes, dims: Artifact['dims']): string {
+  return Object.keys(dims).map((d) => sizes[d]).join();
+}

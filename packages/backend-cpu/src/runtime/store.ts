@@ -1,0 +1,196 @@
+/**
+ * What programs that share state have in common: one memory, one pool of threads, the state tensors, and a queue, because
+ * one thing happens at a time. It lives as long as its last program.
+ */
+import type { Data } from '@sinter/ir';
+import { dtypeBytes, sameShape, shapeSize, showShape } from '@sinter/ir';
+import type { Artifact, Port, Ports, StateHandle } from '@sinter/compiler/artifact';
+import { BackendError } from '@sinter/compiler/artifact';
+import { fixedSizes, freeDims, misfit } from './bind.ts';
+import { aligned } from './heap.ts';
+import type { HeaderLayout } from './layout.ts';
+import { headerLayout } from './layout.ts';
+import { Memory } from './memory.ts';
+import { near } from './near.ts';
+import { Pool, poolBytes } from './pool.ts';
+
+/** A state tensor and where it lies. */
+interface Held { readonly port: Port; readonly address: number; readonly count: number }
+
+/** What a program has in memory for as long as it is loaded. */
+export interface Resident {
+  readonly id: number;
+  readonly header: HeaderLayout;
+  /** The address of the header, and the bytes of all that was allocated with it. */
+  readonly base: number;
+  readonly bytes: number;
+  /** Per plan buffer: its address, or −1 if it lies in the arena. */
+  readonly addresses: readonly number[];
+}
+
+/** The state that programs share, and all that they run on. */
+export class Store implements StateHandle {
+  readonly threads: number;
+  readonly #tensors = new Map<string, Held>();
+  readonly #residents = new Set<number>();
+  #memory: Memory | undefined = new Memory(poolBytes);
+  #pool: Pool | undefined;
+  #failure: string | undefined;
+  #ids = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(threads: number) {
+    this.threads = threads;
+  }
+
+  get ports(): Ports {
+    return Object.fromEntries([...this.#tensors].map(([name, { port }]) => [name, port]));
+  }
+
+  async read(name: string): Promise<Data> {
+    const { port, address, count } = this.#find(name);
+    return this.turn(async () => this.memory.view(port.dtype, address, count).slice());
+  }
+
+  async write(name: string, data: Data): Promise<void> {
+    const { port, address, count } = this.#find(name);
+    const wrong = misfit(data, port.dtype, count);
+    if (wrong !== undefined) throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
+    return this.turn(async () => this.memory.view(port.dtype, address, count).set(data));
+  }
+
+  /** Does `task` when all before it is done. */
+  turn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** The memory; a `BackendError` once the last program was closed. */
+  get memory(): Memory {
+    if (!this.#memory) throw new BackendError('this state is gone: its last program was closed; read it before, or load a program again');
+    return this.#memory;
+  }
+
+  /** Where a state tensor lies. */
+  address(name: string): number {
+    return this.#find(name).address;
+  }
+
+  /** Brings a program into memory and onto the threads. Undoes everything if that fails. */
+  admit(artifact: Artifact, module: Promise<WebAssembly.Module>, scratchBytes: number): Promise<Resident> {
+    return this.turn(async () => {
+      const { heap } = this.memory;
+      this.#checkAlive();
+      const fresh = this.#newTensors(artifact);
+      const { addresses, header, scratch, bytes } = fixedPart(artifact, this.threads, scratchBytes);
+      const base = heap.allocate(bytes);
+      for (const [name, port] of fresh) {
+        const count = elementCount(port, artifact);
+        this.#tensors.set(name, { port, count, address: heap.allocate(count * dtypeBytes[port.dtype]) });
+      }
+      try {
+        this.memory.reach(0, () => ({ who: `program '${artifact.name}'`, advice: 'make the model smaller, or load it with state of its own' }));
+        this.memory.zero(base, header.bytes);
+        for (const [name, port] of fresh) this.memory.zero(this.address(name), elementCount(port, artifact) * dtypeBytes[port.dtype]);
+        const placed = addresses.map((offset) => (offset < 0 ? -1 : base + offset));
+        artifact.buffers.forEach(({ name, dtype, role }, i) => {
+          if (role !== 'constant') return;
+          const data = artifact.constants[name]!;
+          this.memory.view(dtype, placed[i]!, data.length).set(data);
+        });
+        for (const [name, { buffer }] of Object.entries(artifact.state)) placed[buffer] = this.address(name);
+        this.#pool ??= await Pool.start(this.memory.wasm, this.threads);
+        const id = ++this.#ids;
+        await this.#pool.load(id, await module, base, base + scratch, aligned(scratchBytes));
+        this.#residents.add(id);
+        return { id, header, base, bytes, addresses: placed };
+      } catch (error) {
+        for (const [name, port] of fresh) {
+          heap.free(this.address(name), elementCount(port, artifact) * dtypeBytes[port.dtype]);
+          this.#tensors.delete(name);
+        }
+        heap.free(base, bytes);
+        await this.#endIfUnused();
+        throw error instanceof BackendError ? error : new BackendError(`program '${artifact.name}' cannot be loaded: ${(error as Error).message}`);
+      }
+    });
+  }
+
+  /** Lets all threads run a program once. `blame` tells more of an error, which is the end of all runs here. */
+  async compute({ id }: Resident, blame: (why: string) => string): Promise<void> {
+    this.#checkAlive();
+    try {
+      await this.#pool?.run(id);
+    } catch (error) {
+      this.#failure = blame((error as Error).message);
+      throw new BackendError(this.#failure);
+    }
+  }
+
+  /** Takes a program out of memory; with the last one everything ends. */
+  evict({ id, base, bytes }: Resident): Promise<void> {
+    return this.turn(async () => {
+      this.#residents.delete(id);
+      this.memory.heap.free(base, bytes);
+      // A pool that failed has nothing left to forget.
+      if (this.#residents.size > 0) await this.#pool?.forget(id).catch(() => undefined);
+      await this.#endIfUnused();
+    });
+  }
+
+  #checkAlive(): void {
+    if (this.#failure === undefined) return;
+    throw new BackendError(`the threads of this state were stopped after an error; read what you need of it, close its programs and load them again. The error: ${this.#failure}`);
+  }
+
+  async #endIfUnused(): Promise<void> {
+    if (this.#residents.size > 0) return;
+    this.#memory = undefined;
+    this.#tensors.clear();
+    await this.#pool?.stop();
+    this.#pool = undefined;
+  }
+
+  #find(name: string): Held {
+    void this.memory;
+    const held = this.#tensors.get(name);
+    if (!held) throw new BackendError(`there is no state '${name}'; near it: ${near(name, this.#tensors.keys())}`);
+    return held;
+  }
+
+  /** The state of `artifact` that is not here yet; what is here must agree. */
+  #newTensors(artifact: Artifact): [name: string, port: Port][] {
+    return Object.entries(artifact.state).filter(([name, port]) => {
+      const what = `program '${artifact.name}': state '${name}' is ${port.dtype}${showShape(port.shape)}`;
+      const free = freeDims(port.shape, artifact.dims);
+      if (free.length > 0) throw new BackendError(`${what}, but state cannot depend on a run-time size; fix ${free.join(', ')} when compiling`);
+      const held = this.#tensors.get(name)?.port;
+      if (!held) return true;
+      const shape = shapeSize(port.shape, fixedSizes(artifact.dims));
+      if (held.dtype !== port.dtype || !sameShape(held.shape, shape)) {
+        throw new BackendError(`${what}, but the shared state of that name is ${held.dtype}${showShape(held.shape)}; rename one of them, or do not share`);
+      }
+      return false;
+    }).map(([name, port]) => [name, { ...port, shape: shapeSize(port.shape, fixedSizes(artifact.dims)) }]);
+  }
+}
+
+/** What a program keeps in one block: header, constants, scratch of each thread. Addresses count from the block's start. */
+function fixedPart(artifact: Artifact, threads: number, scratchBytes: number): { addresses: number[]; header: HeaderLayout; scratch: number; bytes: number } {
+  const { name, buffers, dims, steps, constants } = artifact;
+  const header = headerLayout({ steps: steps.length, dims: Object.keys(dims).length, buffers: buffers.length });
+  let end = aligned(header.bytes);
+  const addresses = buffers.map((b) => {
+    if (b.role !== 'constant') return -1;
+    const data = constants[b.name];
+    if (!data) throw new BackendError(`artifact '${name}' is incomplete: the constant '${b.name}' has no data; build it again`);
+    end += aligned(data.byteLength);
+    return end - aligned(data.byteLength);
+  });
+  return { addresses, header, scratch: end, bytes: end + threads * aligned(scratchBytes) };
+}
+
+function elementCount(port: Port, artifact: Artifact): number {
+  return shapeSize(port.shape, fixedSizes(artifact.dims)).reduce((a, b) => a * b, 1);
+}
