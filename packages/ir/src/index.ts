@@ -16,7 +16,9 @@ export {
   broadcastIndex, broadcastShapes, dimExpr, dimNames, dimProduct, dimSize, dimSum, elements, flatIndex, normalAxis,
   sameShape, shapeSize, showShape, strides, unflatten,
 } from './shape.ts';
-export type { Broadcast, Fits, InnerFits, IsWide, MatMulShape, Permute, PermFits, ReshapeFits, Show } from './shape-types.ts';
+export type {
+  Broadcast, Expanded, Fits, InnerFits, IsWide, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, Show, Squeezed,
+} from './shape-types.ts';
 export type {
   MapOp, Op, OpBase, OpKind, RandomOp, ReduceOp, Sizes, SourceOp, StructuredOp, TensorType, Value, ViewIndex, ViewOp,
 } from './op.ts';
@@ -29,6 +31,7 @@ export type { ReduceAttrs } from './ops/reduce.ts';
 export { ops } from './ops/table.ts';
 export * from './functions/math.ts';
 export * from './functions/nn.ts';
+export * from './functions/conv.ts';
 export type { Expected, Graph, TensorData, Tensors } from './graph.ts';
 export { bindSizes, graph, graphDims, graphRoots, sourceName, topological } from './graph.ts';
 export { gradients, vjp } from './gradients.ts';

@@ -11,7 +11,7 @@ import { dimValue, full, iota } from '../ops/source.ts';
 import * as view from '../ops/view.ts';
 import type { Dim, Shape } from '../shape.ts';
 import { dimProduct, normalAxis, showShape } from '../shape.ts';
-import type { Broadcast, Fits, InnerFits, MatMulShape, Permute, PermFits, ReshapeFits } from '../shape-types.ts';
+import type { Broadcast, Expanded, Fits, InnerFits, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, Squeezed } from '../shape-types.ts';
 import { Tensor } from '../tensor.ts';
 
 /** An operand: a tensor, or a number of the other operand's dtype. */
@@ -110,26 +110,28 @@ export function cast<S extends Shape, D extends DType>(x: Tensor<S>, dtype: D): 
 /** Which axes a reduction removes (all if not given), and whether they stay with size 1. */
 export interface ReduceOptions { readonly axes?: number | readonly number[]; readonly keepdims?: boolean }
 
-function reduction(name: string, row: typeof reduceSum) {
-  return <D extends DType>(x: Tensor<Shape, D>, options: ReduceOptions = {}): Tensor<Shape, D> => {
-    const rank = x.shape.length;
-    const given = options.axes === undefined ? x.shape.map((_, i) => i) : [options.axes].flat();
-    const axes = [...new Set(given.map((a) => normalAxis(name, a, rank)))].sort((a, b) => a - b);
-    const out = axes.length === 0 ? x : Tensor.make(row, [x], { axes });
-    const shape = options.keepdims ? x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : out.shape;
-    return view.reshape(out, shape) as Tensor<Shape, D>;
-  };
+/** The axes that options name, from the front, ascending and without repetition. */
+function axesOf(name: string, x: Tensor, axes: ReduceOptions['axes']): number[] {
+  if (axes === undefined) return x.shape.map((_, i) => i);
+  return [...new Set([axes].flat().map((a) => normalAxis(name, a, x.shape.length)))].sort((a, b) => a - b);
 }
-/** The sum along axes. */ export const sum: <D extends DType>(x: Tensor<Shape, D>, options?: ReduceOptions) => Tensor<Shape, D> = reduction('sum', reduceSum);
-/** The largest along axes. */ export const max: <D extends DType>(x: Tensor<Shape, D>, options?: ReduceOptions) => Tensor<Shape, D> = reduction('max', reduceMax);
-/** The smallest along axes. */ export const min: <D extends DType>(x: Tensor<Shape, D>, options?: ReduceOptions) => Tensor<Shape, D> = reduction('min', reduceMin);
+
+type Reduction = <S extends Shape, D extends DType, const O extends ReduceOptions = object>(x: Tensor<S, D>, options?: O) => Tensor<Reduced<S, O>, D>;
+
+const reduction = (name: string, row: typeof reduceSum): Reduction => ((x: Tensor, options: ReduceOptions = {}) => {
+  const axes = axesOf(name, x, options.axes);
+  const out = axes.length === 0 ? x : Tensor.make(row, [x], { axes });
+  return view.reshape(out, options.keepdims ? x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : out.shape);
+}) as Reduction;
+/** The sum along axes. */ export const sum: Reduction = reduction('sum', reduceSum);
+/** The largest along axes. */ export const max: Reduction = reduction('max', reduceMax);
+/** The smallest along axes. */ export const min: Reduction = reduction('min', reduceMin);
 
 /** The mean along axes; run-time sizes are counted at run time. */
-export function mean<D extends DType>(x: Tensor<Shape, D>, options: ReduceOptions = {}): Tensor<Shape, D> {
-  const given = options.axes === undefined ? x.shape.map((_, i) => i) : [options.axes].flat().map((a) => normalAxis('mean', a, x.shape.length));
-  const count = dimProduct(given.map((a) => x.shape[a]!));
-  return div(sum(x, options) as Tensor, dimValue(count, x.dtype) as Tensor) as Tensor as Tensor<Shape, D>;
-}
+export const mean: Reduction = ((x: Tensor, options: ReduceOptions = {}) => {
+  const count = dimProduct(axesOf('mean', x, options.axes).map((a) => x.shape[a]!));
+  return div(sum(x, options) as Tensor, dimValue(count, x.dtype) as Tensor);
+}) as Reduction;
 
 /** The position of the largest element along an axis (the first of equal ones), as `i32`. */
 export function argmax(x: Tensor, axis = -1): Tensor<Shape, 'i32'> {
@@ -154,16 +156,16 @@ export function broadcastTo<D extends DType, const S extends Shape>(x: Tensor<Sh
   return view.broadcastTo(x, shape) as Tensor<S, D>;
 }
 /** A new axis of size 1. */
-export function expandDims<D extends DType>(x: Tensor<Shape, D>, axis: number): Tensor<Shape, D> {
+export function expandDims<S extends Shape, D extends DType, const A extends number>(x: Tensor<S, D>, axis: A): Tensor<Expanded<S, A>, D> {
   const a = normalAxis('expandDims', axis, x.shape.length + 1);
-  return view.reshape(x, [...x.shape.slice(0, a), 1, ...x.shape.slice(a)]) as Tensor<Shape, D>;
+  return view.reshape(x, [...x.shape.slice(0, a), 1, ...x.shape.slice(a)]) as Tensor<Shape, D> as Tensor<Expanded<S, A>, D>;
 }
 /** Without axes of size 1: the given ones, or all. */
-export function squeeze<D extends DType>(x: Tensor<Shape, D>, axes?: number | readonly number[]): Tensor<Shape, D> {
-  const gone = axes === undefined ? x.shape.flatMap((d, i) => (d === 1 ? [i] : [])) : [axes].flat().map((a) => normalAxis('squeeze', a, x.shape.length));
+export function squeeze<S extends Shape, D extends DType, const A extends number | readonly number[] | undefined = undefined>(x: Tensor<S, D>, axes?: A): Tensor<Squeezed<S, A>, D> {
+  const gone = axes === undefined ? x.shape.flatMap((d, i) => (d === 1 ? [i] : [])) : axesOf('squeeze', x, axes);
   for (const a of gone) if (x.shape[a] !== 1) throw new ShapeError(`squeeze: axis ${a} of ${showShape(x.shape)} is not 1`);
   const kept: Shape = x.shape.filter((_, i) => !gone.includes(i));
-  return view.reshape(x, kept) as Tensor<Shape, D>;
+  return view.reshape(x, kept) as Tensor<Shape, D> as Tensor<Squeezed<S, A>, D>;
 }
 /** Where a slice begins and ends along each axis (negative from the end; run-time sizes only whole), and its steps. */
 export interface SliceOptions { readonly starts: readonly number[]; readonly ends: readonly (number | undefined)[]; readonly steps?: readonly number[] }
@@ -198,8 +200,11 @@ export function pad<D extends DType>(x: Tensor<Shape, D>, low: readonly number[]
   return where(inside, zeros, full([], value, x.dtype) as Tensor<Shape, D>) as Tensor<Shape, D>;
 }
 /** Tensors one after the other along an axis. */
-export function concat<D extends DType>(parts: readonly Tensor<Shape, D>[], axis = 0): Tensor<Shape, D> {
-  return Tensor.make(view.concatOp, parts, { axis: normalAxis('concat', axis, parts[0]?.shape.length ?? 0) }) as Tensor<Shape, D>;
+export function concat<const T extends readonly Shape[], D extends DType, const A extends number = 0>(
+  parts: { readonly [I in keyof T]: Tensor<T[I], D> } & JoinFits<T, A>, axis?: A,
+): Tensor<Joined<T, A>, D> {
+  const list: readonly Tensor[] = parts;
+  return Tensor.make(view.concatOp, list, { axis: normalAxis('concat', axis ?? 0, list[0]?.shape.length ?? 0) }) as Tensor<Joined<T, A>, D>;
 }
 /** Tensors of one shape along a new axis. */
 export function stack<D extends DType>(parts: readonly Tensor<Shape, D>[], axis = 0): Tensor<Shape, D> {

@@ -6,6 +6,7 @@ import * as map from './map.ts';
 import { uniformOp } from './random.ts';
 import { reduceMax, reduceMin, reduceSum } from './reduce.ts';
 import { constantOp, dimOp, fullOp, inputOp, iotaOp, stateOp } from './source.ts';
+import { unwindowOp, windowOp } from './window.ts';
 import { broadcastOp, concatOp, flipOp, reshapeOp, sliceOp, transposeOp, unsliceOp } from './view.ts';
 
 const rows: readonly Op[] = [
@@ -15,7 +16,7 @@ const rows: readonly Op[] = [
   map.neg, map.abs, map.exp, map.log, map.sqrt, map.sin, map.cos, map.tanh, map.erf, map.floor, map.round,
   map.where, map.cast, map.stopGradient,
   reduceSum, reduceMax, reduceMin,
-  reshapeOp, transposeOp, broadcastOp, sliceOp, unsliceOp, concatOp, flipOp,
+  reshapeOp, transposeOp, broadcastOp, sliceOp, unsliceOp, concatOp, flipOp, windowOp, unwindowOp,
   contractOp, gatherOp, scatterOp, updateOp, uniformOp,
 ];
 

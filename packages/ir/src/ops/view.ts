@@ -167,7 +167,7 @@ export function reshape<const S extends Shape>(x: Tensor, shape: S): Tensor<S> {
 }
 /** Axes reordered. */
 export function transpose(x: Tensor, perm: readonly number[]): Tensor {
-  return perm.every((p, i) => p === i) ? x : Tensor.make(transposeOp, [x], { perm });
+  return perm.length === x.shape.length && perm.every((p, i) => p === i) ? x : Tensor.make(transposeOp, [x], { perm });
 }
 /** Repeated to a shape. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
