@@ -2,7 +2,7 @@
 import { defineConfig } from 'tsdown';
 
 export default defineConfig({
-  entry: ['src/**/*.ts', '!src/**/*.test.ts'],
+  entry: ['src/**/*.{ts,js}', '!src/**/*.test.*'],
   unbundle: true,
   format: 'esm',
   platform: 'neutral',
