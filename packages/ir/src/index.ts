@@ -17,7 +17,8 @@ export {
   sameShape, shapeSize, showShape, strides, unflatten,
 } from './shape.ts';
 export type {
-  Broadcast, Expanded, Fits, InnerFits, IsWide, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, Show, Squeezed,
+  Broadcast, Expanded, Fits, InnerFits, IsWide, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, SameDType,
+  Show, Squeezed,
 } from './shape-types.ts';
 export type {
   MapOp, Op, OpBase, OpKind, RandomOp, ReduceOp, Sizes, SourceOp, StructuredOp, TensorType, Value, ViewIndex, ViewOp,

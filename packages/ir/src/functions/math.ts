@@ -11,7 +11,7 @@ import { dimValue, full, iota } from '../ops/source.ts';
 import * as view from '../ops/view.ts';
 import type { Dim, Shape } from '../shape.ts';
 import { dimProduct, normalAxis, showShape } from '../shape.ts';
-import type { Broadcast, Expanded, Fits, InnerFits, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, Squeezed } from '../shape-types.ts';
+import type { Broadcast, Expanded, Fits, InnerFits, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, SameDType, Squeezed } from '../shape-types.ts';
 import { Tensor } from '../tensor.ts';
 
 /** An operand: a tensor, or a number of the other operand's dtype. */
@@ -26,12 +26,12 @@ function operands(a: Operand, b: Operand): [Tensor, Tensor] {
 }
 
 interface Binary {
-  <A extends Shape, B extends Shape, D extends DType>(a: Tensor<A, D>, b: Tensor<B, D> & Fits<A, B>): Tensor<Broadcast<A, B>, D>;
+  <A extends Shape, B extends Shape, D extends DType, E extends DType>(a: Tensor<A, D>, b: Tensor<B, E> & Fits<A, B> & SameDType<D, E>): Tensor<Broadcast<A, B>, D>;
   <S extends Shape, D extends DType>(a: Tensor<S, D>, b: number): Tensor<S, D>;
   <S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
 }
 interface Compare {
-  <A extends Shape, B extends Shape, D extends DType>(a: Tensor<A, D>, b: Tensor<B, D> & Fits<A, B>): Tensor<Broadcast<A, B>, 'bool'>;
+  <A extends Shape, B extends Shape, D extends DType, E extends DType>(a: Tensor<A, D>, b: Tensor<B, E> & Fits<A, B> & SameDType<D, E>): Tensor<Broadcast<A, B>, 'bool'>;
   <S extends Shape>(a: Tensor<S>, b: number): Tensor<S, 'bool'>;
   <S extends Shape>(a: number, b: Tensor<S>): Tensor<S, 'bool'>;
 }
@@ -81,7 +81,11 @@ const unary = (row: MapOp<object>): Unary => ((x: Tensor) => Tensor.make(row, [x
 /** `1 / x`. */ export const reciprocal: Unary = (x) => div(1, x);
 /** `1 / √x`. */ export const rsqrt: Unary = (x) => div(1, sqrt(x));
 /** −1, 0 or 1; no gradient. */
-export const sign: Unary = (x) => where(greater(x, 0), full([], 1, x.dtype), where(less(x, 0), full([], -1, x.dtype), full([], 0, x.dtype)) as Tensor) as typeof x;
+export const sign: Unary = (x) => {
+  const t: Tensor = x;
+  const constant = (value: number): Tensor => full([], value, t.dtype);
+  return where(greater(t, 0), constant(1), where(less(t, 0), constant(-1), constant(0))) as typeof x;
+};
 
 /** Logical not. */
 export function not<S extends Shape>(x: Tensor<S, 'bool'>): Tensor<S, 'bool'> {
@@ -89,8 +93,8 @@ export function not<S extends Shape>(x: Tensor<S, 'bool'>): Tensor<S, 'bool'> {
 }
 
 /** `condition ? a : b`, broadcast. */
-export function where<C extends Shape, A extends Shape, B extends Shape, D extends DType>(
-  condition: Tensor<C, 'bool'>, a: Tensor<A, D>, b: Tensor<B, D> & Fits<A, B>,
+export function where<C extends Shape, A extends Shape, B extends Shape, D extends DType, E extends DType>(
+  condition: Tensor<C, 'bool'>, a: Tensor<A, D>, b: Tensor<B, E> & Fits<A, B> & SameDType<D, E>,
 ): Tensor<Broadcast<C, Broadcast<A, B>>, D> {
   return Tensor.make(map.where, [condition, a, b], {}) as Tensor<Broadcast<C, Broadcast<A, B>>, D>;
 }
@@ -200,12 +204,13 @@ export function pad<D extends DType>(x: Tensor<Shape, D>, low: readonly number[]
   return where(inside, zeros, full([], value, x.dtype) as Tensor<Shape, D>) as Tensor<Shape, D>;
 }
 /** Tensors one after the other along an axis. */
-export function concat<const T extends readonly Shape[], D extends DType, const A extends number = 0>(
-  parts: { readonly [I in keyof T]: Tensor<T[I], D> } & JoinFits<T, A>, axis?: A,
-): Tensor<Joined<T, A>, D> {
+export function concat<const P extends readonly Tensor[], D extends DType, const A extends number = 0>(
+  parts: P & readonly Tensor<Shape, D>[] & JoinFits<Shapes<P>, A>, axis?: A,
+): Tensor<Joined<Shapes<P>, A>, D> {
   const list: readonly Tensor[] = parts;
-  return Tensor.make(view.concatOp, list, { axis: normalAxis('concat', axis ?? 0, list[0]?.shape.length ?? 0) }) as Tensor<Joined<T, A>, D>;
+  return Tensor.make(view.concatOp, list, { axis: normalAxis('concat', axis ?? 0, list[0]?.shape.length ?? 0) }) as Tensor<Joined<Shapes<P>, A>, D>;
 }
+type Shapes<P extends readonly Tensor[]> = { readonly [I in keyof P]: P[I]['shape'] };
 /** Tensors of one shape along a new axis. */
 export function stack<D extends DType>(parts: readonly Tensor<Shape, D>[], axis = 0): Tensor<Shape, D> {
   return concat(parts.map((p) => expandDims(p, axis)), axis);
@@ -224,7 +229,9 @@ export function matrixTranspose<D extends DType>(x: Tensor<Shape, D>): Tensor<Sh
 // ---- products
 
 /** The matrix product by numpy's rule: batch axes broadcast, a vector has no free axis. */
-export function matmul<A extends Shape, B extends Shape, D extends DType>(a: Tensor<A, D>, b: Tensor<B, D> & InnerFits<A, B>): Tensor<MatMulShape<A, B>, D> {
+export function matmul<A extends Shape, B extends Shape, D extends DType, E extends DType>(
+  a: Tensor<A, D>, b: Tensor<B, E> & InnerFits<A, B> & SameDType<D, E>,
+): Tensor<MatMulShape<A, B>, D> {
   const [x, y] = [a as Tensor, b as Tensor];
   const [p, q] = [x.shape.length, y.shape.length];
   const inner = y.shape[Math.max(0, q - 2)];
