@@ -2,7 +2,7 @@
 import type { Program } from '@sinter/compiler';
 import type { TensorData } from '@sinter/ir';
 import { InputError } from './errors.ts';
-import type { InputSpec } from './model.ts';
+import type { InputSpec } from './architecture.ts';
 
 /** Inputs by name: the answer of a tokenizer called with `return_tensors: 'i32'` is one. */
 export type ModelData = Readonly<Record<string, TensorData>>;

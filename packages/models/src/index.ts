@@ -54,23 +54,20 @@ export type { Activation } from './layers/activation.ts';
 export { activation, activations } from './layers/activation.ts';
 export type { SelfAttentionOptions } from './layers/attention.ts';
 export { paddingBias, selfAttention } from './layers/attention.ts';
+export { classificationLoss, classLabels } from './layers/classification.ts';
 export { embedding } from './layers/embedding.ts';
 export type { FeedForwardOptions } from './layers/feed-forward.ts';
 export { feedForward } from './layers/feed-forward.ts';
 export { layerNorm } from './layers/layer-norm.ts';
 export type { LinearOptions } from './layers/linear.ts';
 export { linear } from './layers/linear.ts';
+export type { Architecture, InputSpec, ModelOutputs, OutputOptions, TrainableModel } from './architecture.ts';
 export type {
-  Architecture,
   BuildOptions,
   CompileModelOptions,
   FromPretrainedModelOptions,
   GraphOptions,
-  InputSpec,
   ModelClass,
-  ModelOutputs,
-  OutputOptions,
-  TrainableModel,
 } from './model.ts';
 export { modelClass, PreTrainedModel } from './model.ts';
 export type { LoadReport, Weight } from './weights.ts';
@@ -87,7 +84,6 @@ export {
   bertForSequenceClassification,
   BertModel,
   bertModel,
-  classificationLoss,
 } from './families/bert.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
 export { AutoConfig, AutoModel, AutoModelForSequenceClassification } from './registry.ts';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { compile } from '@sinter/compiler';
 import type { Backend, CompileOptions } from '@sinter/compiler';
 import { graph as closeGraph, input, ShapeError, showShape, Tensor } from '@sinter/ir';
-import type { DType, Graph, Shape, Tensors } from '@sinter/ir';
+import type { Graph, Tensors } from '@sinter/ir';
+import type { Architecture, InputSpec, ModelOutputs, OutputOptions } from './architecture.ts';
 import { resolveModel } from './checkpoint/hub.ts';
 import type { ResolveOptions } from './checkpoint/hub.ts';
 import { writeSafetensors } from './checkpoint/safetensors.ts';
@@ -22,73 +23,10 @@ import type { Parameter, Scope } from './scope.ts';
 import { initialWeights, loadWeights, reportText } from './weights.ts';
 import type { LoadReport, LoadWeightsOptions, Weight } from './weights.ts';
 
-/** A tensor that a model is fed, and what its values may be. */
-export interface InputSpec {
-  /** Names are run-time sizes: `['batch', 'seq']`. */
-  readonly shape: Shape;
-  readonly dtype: DType;
-  /** Values are from 0 to one less than this. */
-  readonly below?: number;
-  /** A value outside of that range which is allowed, for labels that do not count. */
-  readonly ignored?: number;
-  /** What every element is where the input is left out. */
-  readonly missing?: number;
-}
-
-/** Which outputs a model gives besides the usual ones. */
-export interface OutputOptions {
-  /** The embeddings and what each layer made of them. Default: no. */
-  readonly output_hidden_states?: boolean | undefined;
-  /** The attention probabilities of each layer. Default: no. */
-  readonly output_attentions?: boolean | undefined;
-}
-
 /** The options of `build`. */
 export interface BuildOptions extends OutputOptions {
   /** Given: a graph for training; dropout is drawn from this key, `u32[2]` (seed, step). */
   readonly key?: Tensor | undefined;
-}
-
-/** The outputs of a model by name: tensors, and lists of them. */
-export type ModelOutputs = { readonly [name: string]: Tensor | readonly Tensor[] | undefined };
-
-/**
- * What training needs of a model. A `Trainer` takes anything of this shape; it does not know this package.
- * Every {@link PreTrainedModel} whose outputs have logits is one.
- */
-export interface TrainableModel {
-  /** Saved with checkpoints. */
-  readonly config: { readonly [key: string]: unknown };
-  /** The current weights on the host; written back after training. */
-  readonly parameters: Map<string, { data: Float32Array; readonly shape: readonly number[]; readonly dtype: 'f32' }>;
-  /** The inputs by name, labels too: `input_ids` is `i32 [batch, seq]`. */
-  readonly inputs: Readonly<Record<string, { readonly shape: Shape; readonly dtype: DType }>>;
-  /** Builds the computation, in which a parameter is the state of its name. With `key` it is for training. */
-  build(
-    inputs: Readonly<Record<string, Tensor>>,
-    options?: { readonly key?: Tensor },
-  ): { readonly loss?: Tensor; readonly logits: Tensor; readonly [more: string]: unknown };
-  /** Writes `config.json` and `model.safetensors`. */
-  save_pretrained(folder: string): Promise<void>;
-}
-
-/** What a family says of one of its models. All functions are pure. */
-export interface Architecture<C extends ModelConfig, O extends ModelOutputs> {
-  /** As `architectures` in `config.json` names it: `BertForSequenceClassification`. */
-  readonly name: string;
-  readonly model_type: string;
-  /** What the base model is called inside of a model with a head: `bert`. */
-  readonly base_model_prefix: string;
-  /** Names in checkpoints that are no parameters. */
-  readonly not_parameters?: RegExp;
-  /** Fills in the defaults. @throws ConfigError */
-  config(keys: ConfigKeys, overrides?: ConfigKeys): C;
-  /** The inputs, with labels if there can be a loss. */
-  inputs(config: C): Readonly<Record<string, InputSpec>>;
-  /** The most that a run-time size may be. */
-  dims(config: C): Readonly<Record<string, number>>;
-  /** The model function. */
-  build(scope: Scope, config: C, inputs: Tensors, options: OutputOptions): O;
 }
 
 /** The options of {@link PreTrainedModel.graph}. */

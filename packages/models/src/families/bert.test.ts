@@ -1,45 +1,14 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { TensorData } from '@sinter/ir';
-import { evaluate, full, gradients, graph, graphRoots, input, ShapeError, state, topological } from '@sinter/ir';
+import { evaluate, full, graph, graphRoots, input, ShapeError, state, topological } from '@sinter/ir';
 import type { Tensor } from '@sinter/ir';
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import { readSafetensors } from '../checkpoint/safetensors.ts';
+import type { TrainableModel } from '../architecture.ts';
 import { ConfigError } from '../errors.ts';
-import type { TrainableModel } from '../model.ts';
+import { classificationLoss } from '../layers/classification.ts';
+import { difference, golden, goldens, gradientGraph, inputNames, largest, pick } from '../goldens.test.kit.ts';
 import { scope } from '../scope.ts';
-import { bertConfig, BertForSequenceClassification, BertModel, bertModel, classificationLoss } from './bert.ts';
-
-const goldens = fileURLToPath(new URL('../../goldens/', import.meta.url));
-
-/** All tensors of a golden file, integers as `i32`. */
-async function golden(name: string): Promise<Record<string, TensorData>> {
-  const file = await readSafetensors(join(goldens, name));
-  const all: Record<string, TensorData> = {};
-  for (const tensor of file.names)
-    all[tensor] = file.info(tensor).dtype === 'i32' ? await file.readI32(tensor) : await file.readF32(tensor);
-  await file.close();
-  return all;
-}
-
-/** The largest difference by the largest entry, less the absolute part. */
-function difference(got: TensorData, wanted: TensorData, absolute = 0): number {
-  expect(got.shape).toEqual(wanted.shape);
-  let [worst, largest] = [0, 0];
-  wanted.data.forEach((value, i) => {
-    worst = Math.max(worst, Math.abs(value - got.data[i]!) - absolute);
-    largest = Math.max(largest, Math.abs(value));
-  });
-  return worst <= 0 ? 0 : worst / largest;
-}
-const largest = (tensors: Iterable<TensorData>) =>
-  Math.max(...[...tensors].map(({ data }) => Math.max(...Array.from(data, Math.abs))));
-
-const pick = (from: Record<string, TensorData>, names: Iterable<string>) =>
-  Object.fromEntries([...names].map((name) => [name, from[name]!]));
-const inputNames = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
+import { bertConfig, BertForSequenceClassification, BertModel, bertModel } from './bert.ts';
 
 describe.each(['tiny-bert', 'tiny-bert-3-labels'])('%s agrees with Hugging Face', (name) => {
   const load = async () => ({
@@ -82,22 +51,13 @@ describe.each(['tiny-bert', 'tiny-bert-3-labels'])('%s agrees with Hugging Face'
   test('in the gradient of every parameter', async () => {
     const { model, expected } = await load();
     const wanted = await golden(`${name}.gradients.safetensors`);
-    const {
-      inputs,
-      state: parameters,
-      outputs,
-    } = model.graph({ inputs: [...inputNames, 'labels'], outputs: ['loss'] });
+    const { state: parameters, outputs } = model.graph({ inputs: [...inputNames, 'labels'], outputs: ['loss'] });
     expect(Object.keys(parameters).sort()).toEqual(Object.keys(wanted).sort());
-    const names = Object.keys(parameters);
-    const slopes = gradients(
-      outputs['loss']!,
-      names.map((parameter) => parameters[parameter]!),
-    );
-    const g = graph('gradients', { outputs: Object.fromEntries(names.map((parameter, i) => [parameter, slopes[i]!])) });
-    const got = evaluate(g, pick(expected, Object.keys(inputs)), Object.fromEntries(model.parameters)).outputs;
-    const absolute = 1e-7 * largest(Object.values(wanted));
-    for (const parameter of names)
-      expect(difference(got[parameter]!, wanted[parameter]!, absolute), parameter).toBeLessThan(1e-5);
+    const g = gradientGraph(parameters, outputs['loss']!);
+    const got = evaluate(g, pick(expected, Object.keys(g.inputs)), Object.fromEntries(model.parameters)).outputs;
+    const absolute = 1e-7 * Math.max(...Object.values(wanted).map(largest));
+    for (const parameter of Object.keys(wanted))
+      expect(difference(got[`grad ${parameter}`]!, wanted[parameter]!, absolute), parameter).toBeLessThan(1e-5);
   });
 });
 
@@ -222,10 +182,10 @@ describe('losses', () => {
   test('labels that do not fit the problem are a ShapeError', () => {
     const labels = { data: Int32Array.of(1), shape: [1] };
     expect(() => run({ problem_type: 'multi_label_classification' }, [[0, 1]], labels)).toThrow(
-      new ShapeError('labels: multi_label_classification with 2 labels wants f32[batch, 2], got i32[1]'),
+      new ShapeError('labels: multi_label_classification with 2 labels wants f32[1, 2], got i32[1]'),
     );
     expect(() => run({ problem_type: 'regression' }, [[0, 1]], labels)).toThrow(
-      /regression with 2 labels wants f32\[batch, 2\]/,
+      /regression with 2 labels wants f32\[1, 2\]/,
     );
   });
 });

@@ -2,24 +2,9 @@
  * BERT (Devlin et al. 2018), read from top to bottom: configuration, embeddings, encoder, pooler, classifier. Names of
  * parameters, keys and outputs are those of Hugging Face's `modeling_bert`, so that its checkpoints load as they are.
  */
-import {
-  add,
-  crossEntropy,
-  full,
-  iota,
-  mean,
-  mul,
-  reshape,
-  sameShape,
-  ShapeError,
-  showShape,
-  slice,
-  softplus,
-  square,
-  sub,
-  tanh,
-} from '@sinter/ir';
+import { add, full, iota, reshape, sameShape, ShapeError, showShape, slice, tanh } from '@sinter/ir';
 import type { Shape, Tensor } from '@sinter/ir';
+import type { InputSpec, OutputOptions } from '../architecture.ts';
 import { checkSizes, fillConfig } from '../config.ts';
 import type { ConfigKeys, ModelConfig } from '../config.ts';
 import { ConfigError } from '../errors.ts';
@@ -27,12 +12,13 @@ import { normal } from '../init.ts';
 import type { Init } from '../init.ts';
 import { activation } from '../layers/activation.ts';
 import { paddingBias, selfAttention } from '../layers/attention.ts';
+import { classificationLoss, classLabels } from '../layers/classification.ts';
 import { embedding } from '../layers/embedding.ts';
 import { feedForward } from '../layers/feed-forward.ts';
 import { layerNorm } from '../layers/layer-norm.ts';
 import { linear } from '../layers/linear.ts';
 import { modelClass } from '../model.ts';
-import type { InputSpec, OutputOptions, PreTrainedModel } from '../model.ts';
+import type { PreTrainedModel } from '../model.ts';
 import { layer } from '../scope.ts';
 import type { Scope } from '../scope.ts';
 
@@ -240,41 +226,6 @@ export const bertForSequenceClassification = layer(
   },
 );
 
-/**
- * The loss of a classifier. Without a `problem_type`, one label is a regression, whole numbers are classes, and reals are
- * several labels at once. @throws ShapeError if labels do not fit the problem
- */
-export function classificationLoss(config: ModelConfig, logits: Tensor, labels: Tensor): Tensor {
-  const { num_labels } = config;
-  const problem = config.problem_type ?? problemOf(config, labels.dtype === 'i32');
-  const fail = (wanted: string): never => {
-    throw new ShapeError(
-      `labels: ${problem} with ${num_labels} labels wants ${wanted}, got ${labels.dtype}${showShape(labels.shape)}`,
-    );
-  };
-  switch (problem) {
-    case 'single_label_classification':
-      if (labels.dtype !== 'i32' || labels.shape.length !== 1) fail('i32[batch]');
-      return crossEntropy(logits, labels as Ids);
-    case 'regression': {
-      const flat = labels.shape.length === 1 ? reshape(labels, [labels.shape[0]!, 1]) : labels;
-      if (labels.dtype !== 'f32' || !sameShape(flat.shape, logits.shape))
-        fail(num_labels === 1 ? 'f32[batch]' : `f32[batch, ${num_labels}]`);
-      return mean(square(sub(logits, flat) as Tensor));
-    }
-    case 'multi_label_classification':
-      if (labels.dtype !== 'f32' || !sameShape(labels.shape, logits.shape)) fail(`f32[batch, ${num_labels}]`);
-      return mean(sub(softplus(logits), mul(logits, labels)) as Tensor);
-    default:
-      return problem satisfies never;
-  }
-}
-
-function problemOf(config: ModelConfig, whole: boolean): NonNullable<ModelConfig['problem_type']> {
-  if (config.num_labels === 1) return 'regression';
-  return whole ? 'single_label_classification' : 'multi_label_classification';
-}
-
 // ---- the classes by which users know them
 
 function bertInputs(config: BertConfig): Record<'input_ids' | 'attention_mask' | 'token_type_ids', InputSpec> {
@@ -284,14 +235,6 @@ function bertInputs(config: BertConfig): Record<'input_ids' | 'attention_mask' |
     attention_mask: { ...ids, missing: 1 },
     token_type_ids: { ...ids, below: config.type_vocab_size, missing: 0 },
   };
-}
-
-function classLabels(config: BertConfig): InputSpec {
-  const { num_labels } = config;
-  const problem = config.problem_type ?? problemOf(config, true);
-  if (problem === 'single_label_classification')
-    return { shape: ['batch'], dtype: 'i32', below: num_labels, ignored: -100 };
-  return { shape: num_labels === 1 ? ['batch'] : ['batch', num_labels], dtype: 'f32' };
 }
 
 const bert = {

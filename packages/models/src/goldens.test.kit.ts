@@ -1,0 +1,64 @@
+/** Reads the goldens and compares with them, as tools/goldens/README.md says. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Graph, Tensor, TensorData } from '@sinter/ir';
+import { gradients, graph } from '@sinter/ir';
+import { expect } from 'vitest';
+import { readSafetensors } from './checkpoint/safetensors.ts';
+
+/** The folder of goldens. */
+export const goldens = fileURLToPath(new URL('../goldens/', import.meta.url));
+
+/** What a golden model takes. */
+export const inputNames = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
+
+/** All tensors of a golden file, integers as `i32`. */
+export async function golden(name: string): Promise<Record<string, TensorData>> {
+  const file = await readSafetensors(join(goldens, name));
+  const all: Record<string, TensorData> = {};
+  for (const tensor of file.names)
+    all[tensor] = file.info(tensor).dtype === 'i32' ? await file.readI32(tensor) : await file.readF32(tensor);
+  await file.close();
+  return all;
+}
+
+/** Some of a record's tensors. */
+export function pick(from: Record<string, TensorData>, names: Iterable<string>): Record<string, TensorData> {
+  return Object.fromEntries([...names].map((name) => [name, from[name]!]));
+}
+
+/** The largest difference by the largest entry wanted; differences under `absolute` do not count. */
+export function difference(got: TensorData, wanted: TensorData, absolute = 0): number {
+  expect(got.shape).toEqual(wanted.shape);
+  let worst = 0;
+  wanted.data.forEach((value, i) => {
+    const off = Math.abs(value - got.data[i]!);
+    // What is not a number is as wrong as can be.
+    if (!(off <= absolute)) worst = Number.isNaN(off) ? Infinity : Math.max(worst, off);
+  });
+  return worst === 0 ? 0 : worst / largest(wanted);
+}
+
+/** The largest entry, without its sign. */
+export function largest({ data }: TensorData): number {
+  let most = 0;
+  for (const value of data) most = Math.max(most, Math.abs(value));
+  return most;
+}
+
+/** The length of a tensor as a vector. */
+export function norm({ data }: TensorData): number {
+  let sum = 0;
+  for (const value of data) sum += value * value;
+  return Math.sqrt(sum);
+}
+
+/** The graph that gives the gradient of `loss` by every parameter, as `grad NAME`. */
+export function gradientGraph(parameters: Graph['state'], loss: Tensor): Graph {
+  const names = Object.keys(parameters);
+  const slopes = gradients(
+    loss,
+    names.map((name) => parameters[name]!),
+  );
+  return graph('gradients', { outputs: Object.fromEntries(names.map((name, i) => [`grad ${name}`, slopes[i]!])) });
+}
