@@ -82,15 +82,18 @@ export interface PreTrainedTokenizer extends EncodeCall, SpecialTokens {
   tokenize(text: string, options?: { readonly add_special_tokens?: boolean; readonly text_pair?: string }): string[];
   /** Ids of pieces; a piece that is not in the vocabulary gets the id of the unknown token. */
   convert_tokens_to_ids(token: string): number;
+  /** Ids of several pieces. */
   convert_tokens_to_ids(tokens: readonly string[]): number[];
   /** Pieces of ids. */
   convert_ids_to_tokens(id: number): string;
+  /** Pieces of several ids. */
   convert_ids_to_tokens(ids: Iterable<number>): string[];
   /** Pads encodings of different lengths to one batch: what a data collator does. See {@link PadOptions}. */
   pad(
     rows: readonly Partial<Encoding<readonly number[]>>[],
     options: PadOptions & { readonly return_tensors: 'i32' },
   ): Encoding<IntTensor>;
+  /** The same as arrays of numbers. */
   pad(rows: readonly Partial<Encoding<readonly number[]>>[], options?: PadOptions): Encoding<number[][]>;
   /** How many special tokens a text, or a pair, gets. */
   num_special_tokens_to_add(pair?: boolean): number;
