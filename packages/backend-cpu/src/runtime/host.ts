@@ -48,7 +48,7 @@ const relaxedMadd = new Uint8Array([
   0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // magic, version
   1, 4, 1, 0x60, 0, 0, // type 0: () → ()
   3, 2, 1, 0, // function 0 has type 0
-  10, 19, 1, 17, 0, // one body of 17 bytes, no locals
+  10, 20, 1, 18, 0, // one body of 18 bytes, no locals
   0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, // three times: i32.const 0, i8x16.splat
   0xfd, 0x85, 0x02, 0x1a, 0x0b, // f32x4.relaxed_madd, drop, end
 ]);

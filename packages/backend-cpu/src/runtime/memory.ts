@@ -13,6 +13,12 @@ const slack = page;
 /** As the modules import it; hosts that cannot reserve 4 GiB of addresses get less. */
 const maxPages = [65536, 32768, 16384, 8192];
 
+/**
+ * Memories of stores that have ended. The collector counts only the small objects in front of them and would let gigabytes
+ * pile up, so a new store takes one of these as long as it is still there.
+ */
+const spare = new Set<WeakRef<WebAssembly.Memory>>();
+
 /** Who asks for memory, and what they can do if there is not enough. */
 export interface Request { readonly who: string; readonly advice: string }
 
@@ -61,12 +67,22 @@ export class Memory {
     return new Float64Array(this.wasm.buffer, address, length);
   }
 
+  /** Gives the memory back, once nothing uses it any more. */
+  release(): void {
+    spare.add(new WeakRef(this.wasm));
+  }
+
   zero(address: number, bytes: number): void {
     new Uint8Array(this.wasm.buffer, address, bytes).fill(0);
   }
 }
 
 function reserve(): WebAssembly.Memory {
+  for (const ref of spare) {
+    spare.delete(ref);
+    const memory = ref.deref();
+    if (memory) return memory;
+  }
   let why: unknown;
   for (const maximum of maxPages) {
     try {

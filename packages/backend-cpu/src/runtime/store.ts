@@ -146,10 +146,12 @@ export class Store implements StateHandle {
 
   async #endIfUnused(): Promise<void> {
     if (this.#residents.size > 0) return;
+    const memory = this.#memory;
     this.#memory = undefined;
     this.#tensors.clear();
     await this.#pool?.stop();
     this.#pool = undefined;
+    memory?.release();
   }
 
   #find(name: string): Held {
