@@ -1,7 +1,7 @@
 /** The reference evaluator: slow, derived from the rows alone, and the meaning that everything compiled is held against. */
 import type { Data, DType } from './dtype.ts';
-import { dataFor, decoder, encoder } from './dtype.ts';
-import { GraphError } from './errors.ts';
+import { dataFor, decoder, encoder, holds } from './dtype.ts';
+import { GraphError, ShapeError } from './errors.ts';
 import type { Expr } from './expr.ts';
 import { constant, dtypeOf, variable } from './expr.ts';
 import type { Graph, TensorData } from './graph.ts';
@@ -163,7 +163,13 @@ export interface Evaluated {
  * run-time sizes that no input or state shows.
  */
 export function evaluate(g: Graph, inputs: Readonly<Record<string, TensorData>> = {}, state: Readonly<Record<string, TensorData>> = {}, sizes: Sizes = {}): Evaluated {
-  const run = new Run({ ...sizes, ...bindSizes(g.inputs, inputs), ...bindSizes(g.state, state) });
+  const known = bindSizes(g.state, state, { what: 'state', known: bindSizes(g.inputs, inputs, { known: sizes }) });
+  for (const [what, expected, given] of [['input', g.inputs, inputs], ['state', g.state, state]] as const) {
+    for (const [name, { dtype }] of Object.entries(expected)) {
+      if (!holds(given[name]!.data, dtype)) throw new ShapeError(`${what} '${name}' wants ${dtype}, got a ${given[name]!.data.constructor.name}`);
+    }
+  }
+  const run = new Run(known);
   const roots = graphRoots(g);
   for (const t of topological(roots)) {
     for (const d of t.shape) for (const n of dimNames(d)) if (run.sizes[n] === undefined) throw new GraphError(`evaluate '${g.name}': the size '${n}' is not given by any input; pass it in sizes`);

@@ -3,7 +3,7 @@ import type { Data, DType } from './dtype.ts';
 import { GraphError, ShapeError } from './errors.ts';
 import { inputOp, stateOp } from './ops/source.ts';
 import type { Dim, Shape } from './shape.ts';
-import { dimNames, sameShape, showShape } from './shape.ts';
+import { dimNames, dimSize, sameShape, showShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
 /** A named record of tensors. */
@@ -93,31 +93,47 @@ export interface Expected { readonly shape: Shape; readonly dtype: DType }
 /** Data handed in for an input: elements, and the shape where it is not implied by the sizes known so far. */
 export interface TensorData { readonly data: Data; readonly shape: readonly number[] }
 
-/** Finds the run-time sizes from the shapes of the data handed in; a `ShapeError` names what does not agree. */
-export function bindSizes(expected: Readonly<Record<string, Expected>>, given: Readonly<Record<string, TensorData>>): Record<string, number> {
-  const sizes: Record<string, number> = {};
+/**
+ * Finds the run-time sizes from the shapes of the data handed in, beside those already `known`; a `ShapeError` names
+ * what does not agree. `what` is the word for one of them.
+ */
+export function bindSizes(
+  expected: Readonly<Record<string, Expected>>, given: Readonly<Record<string, TensorData>>,
+  options: { readonly what?: string; readonly known?: Readonly<Record<string, number>> } = {},
+): Record<string, number> {
+  const { what = 'input', known = {} } = options;
+  const sizes: Record<string, number> = { ...known };
   const from: Record<string, string> = {};
-  for (const [name, want] of Object.entries(expected)) {
-    const got = given[name];
-    if (!got) throw new ShapeError(`input '${name}' is missing: ${want.dtype}${showShape(want.shape)}; given: ${Object.keys(given).join(', ') || '(none)'}`);
+  const names = (record: object): string => Object.keys(record).join(', ') || '(none)';
+  const check = (name: string, visit: (dim: Dim, size: number, fail: (why: string) => never, axis: number) => void): void => {
+    const [want, got] = [expected[name]!, given[name]!];
     const fail = (why: string): never => {
-      throw new ShapeError(`input '${name}' is ${want.dtype}${showShape(want.shape)}, got [${got.shape.join(', ')}]: ${why}`);
+      throw new ShapeError(`${what} '${name}' is ${want.dtype}${showShape(want.shape)}, got ${showShape(got.shape)}: ${why}`);
     };
     if (got.shape.length !== want.shape.length) fail(`the rank must be ${want.shape.length}`);
-    want.shape.forEach((d: Dim, i) => {
-      const size = got.shape[i]!;
-      if (typeof d === 'number') { if (d !== size) fail(`axis ${i} must be ${d}`); }
-      else if (/^[A-Za-z_]\w*$/.test(d)) {
-        if (sizes[d] !== undefined && sizes[d] !== size) fail(`'${d}' is ${sizes[d]} in input '${from[d]}'`);
+    const count = got.shape.reduce((a, b) => a * b, 1);
+    if (got.data.length !== count) fail(`the shape has ${count} elements, the data ${got.data.length}`);
+    want.shape.forEach((d, axis) => { visit(d, got.shape[axis]!, fail, axis); });
+  };
+  for (const [name, want] of Object.entries(expected)) {
+    if (!Object.hasOwn(given, name)) throw new ShapeError(`${what} '${name}' is missing: ${want.dtype}${showShape(want.shape)}; given: ${names(given)}`);
+    check(name, (d, size, fail, axis) => {
+      if (typeof d === 'number') { if (d !== size) fail(`axis ${axis} must be ${d}`); }
+      else if (dimNames(d)[0] === d) {
+        if (sizes[d] !== undefined && sizes[d] !== size) fail(`'${d}' is ${sizes[d]}${from[d] === undefined ? '' : ` in ${what} '${from[d]}'`}`);
         sizes[d] = size;
         from[d] ??= name;
       }
     });
-    const count = got.shape.reduce((a, b) => a * b, 1);
-    if (got.data.length !== count) fail(`the shape has ${count} elements, the data ${got.data.length}`);
+  }
+  // Sums and products of names give no size, but must agree with those that are known by now.
+  for (const name of Object.keys(expected)) {
+    check(name, (d, size, fail) => {
+      if (dimNames(d).every((n) => sizes[n] !== undefined) && dimSize(d, sizes) !== size) fail(`'${d}' must be ${dimSize(d, sizes)}`);
+    });
   }
   for (const name of Object.keys(given)) {
-    if (!(name in expected)) throw new ShapeError(`there is no input '${name}'; the inputs are ${Object.keys(expected).join(', ') || '(none)'}`);
+    if (!Object.hasOwn(expected, name)) throw new ShapeError(`there is no ${what} '${name}'; there are: ${names(expected)}`);
   }
   return sizes;
 }

@@ -1,14 +1,16 @@
 /** A graph as text that people read and {@link parseGraph} reads back. */
-import type { Data } from './dtype.ts';
+import type { Data, DType } from './dtype.ts';
+import { decoder } from './dtype.ts';
 import type { Graph } from './graph.ts';
 import { graphRoots, sourceName, topological } from './graph.ts';
 import { inputOp, stateOp } from './ops/source.ts';
 import type { Tensor } from './tensor.ts';
 
-/** Attributes as JSON; typed arrays become arrays of numbers, and what JSON lacks (`Infinity`) a string. */
+/** Attributes as JSON; data becomes an array of the numbers it stands for, and what JSON lacks (`Infinity`) a string. */
 export function printAttrs(attrs: object): string {
+  const get = decoder((attrs as { readonly dtype?: DType }).dtype ?? 'f32');
   return JSON.stringify(attrs, (_, v: unknown) => {
-    if (ArrayBuffer.isView(v)) return [...(v as Data)].map(safeNumber);
+    if (ArrayBuffer.isView(v)) return Array.from(v as Data, get).map(safeNumber);
     return typeof v === 'number' ? safeNumber(v) : v;
   });
 }

@@ -46,31 +46,46 @@ export function shapeSize(shape: Shape, sizes: Readonly<Record<string, number>>)
   return shape.map((d) => dimSize(d, sizes));
 }
 
-/** The product of sizes as one size: numbers are multiplied, names joined by `*` in a fixed order. */
-export function dimProduct(dims: readonly Dim[]): Dim {
-  let number = 1;
-  const names: string[] = [];
-  for (const d of dims) {
-    if (typeof d === 'number') number *= d;
-    else if (d.includes('+')) throw new ShapeError(`cannot multiply the sum '${d}' into one dim; name it as a dim of its own`);
-    else for (const f of d.split('*')) if (/^\d+$/.test(f)) number *= Number(f); else names.push(f);
+/** A size as a sum of products: how often each product of names (sorted, joined by `*`; empty for 1) is in it. */
+type Terms = Map<string, number>;
+
+function termsOf(dim: Dim): Terms {
+  const terms: Terms = new Map();
+  for (const term of String(dim).split('+')) {
+    const factors = term.split('*').map((f) => f.trim());
+    const count = factors.reduce((n, f) => (/^\d+$/.test(f) ? n * Number(f) : n), 1);
+    const names = factors.filter((f) => !/^\d+$/.test(f)).sort().join('*');
+    terms.set(names, (terms.get(names) ?? 0) + count);
   }
-  if (names.length === 0 || number === 0) return number;
-  names.sort();
-  return (number === 1 ? names : [String(number), ...names]).join('*');
+  return terms;
 }
 
-/** The sum of sizes as one size. */
+function dimOf(terms: Terms): Dim {
+  const number = terms.get('') ?? 0;
+  const named = [...terms].filter(([names, count]) => names !== '' && count !== 0).sort(([a], [b]) => (a < b ? -1 : 1)).map(([names, count]) => (count === 1 ? names : `${count}*${names}`));
+  if (named.length === 0) return number;
+  return (number === 0 ? named : [...named, String(number)]).join('+');
+}
+
+/** The product of sizes as one size, multiplied out in a fixed order: `2` and `'seq+1'` make `'2*seq+2'`. */
+export function dimProduct(dims: readonly Dim[]): Dim {
+  return dimOf(dims.reduce<Terms>((product, dim) => {
+    const out: Terms = new Map();
+    for (const [a, m] of product) {
+      for (const [b, n] of termsOf(dim)) {
+        const names = [...a.split('*'), ...b.split('*')].filter((f) => f !== '').sort().join('*');
+        out.set(names, (out.get(names) ?? 0) + m * n);
+      }
+    }
+    return out;
+  }, new Map([['', 1]])));
+}
+
+/** The sum of sizes as one size, in a fixed order: `'seq'`, `1` and `'seq'` make `'2*seq+1'`. */
 export function dimSum(dims: readonly Dim[]): Dim {
-  let number = 0;
-  const terms: string[] = [];
-  for (const d of dims) {
-    if (typeof d === 'number') number += d;
-    else for (const t of d.split('+')) if (/^\d+$/.test(t)) number += Number(t); else terms.push(t);
-  }
-  terms.sort();
-  if (terms.length === 0) return number;
-  return (number === 0 ? terms : [...terms, String(number)]).join('+');
+  const sum: Terms = new Map();
+  for (const dim of dims) for (const [names, count] of termsOf(dim)) sum.set(names, (sum.get(names) ?? 0) + count);
+  return dimOf(sum);
 }
 
 /** Whether two shapes are the same. */

@@ -5,7 +5,7 @@ import { contract } from '../ops/contract.ts';
 import { broadcastTo, reshape } from '../ops/view.ts';
 import { windowOp } from '../ops/window.ts';
 import type { Dim, Shape } from '../shape.ts';
-import { normalAxis, showShape } from '../shape.ts';
+import { dimSum, normalAxis, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { add, max, mean, pad } from './math.ts';
 
@@ -21,7 +21,7 @@ export interface WindowOptions {
 function windowCount(d: Dim, { size, stride = 1, dilation = 1 }: WindowOptions, before: number, after: number): Dim {
   const shrink = (size - 1) * dilation - before - after;
   if (typeof d === 'number') return Math.floor((d - shrink - 1) / stride) + 1;
-  if (stride === 1 && shrink <= 0) return shrink === 0 ? d : `${d}+${-shrink}`;
+  if (stride === 1 && shrink <= 0) return dimSum([d, -shrink]);
   throw new ShapeError(`windows: the run-time size '${d}' can only be kept ("same" padding, stride 1); fix the size or pad`);
 }
 

@@ -10,7 +10,7 @@ import { reduceMax, reduceMin, reduceSum } from '../ops/reduce.ts';
 import { dimValue, full, iota } from '../ops/source.ts';
 import * as view from '../ops/view.ts';
 import type { Dim, Shape } from '../shape.ts';
-import { dimProduct, normalAxis, showShape } from '../shape.ts';
+import { dimProduct, dimSum, normalAxis, showShape } from '../shape.ts';
 import type { Broadcast, Expanded, Fits, InnerFits, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, SameDType, Squeezed } from '../shape-types.ts';
 import { Tensor } from '../tensor.ts';
 
@@ -196,7 +196,11 @@ export function slice<D extends DType>(x: Tensor<Shape, D>, options: SliceOption
 }
 /** Surrounded by `low[i]` elements before and `high[i]` after along axis `i`, all of them `value` (0). */
 export function pad<D extends DType>(x: Tensor<Shape, D>, low: readonly number[], high: readonly number[], value = 0): Tensor<Shape, D> {
-  const shape = x.shape.map((d, i) => (typeof d === 'number' ? d + low[i]! + high[i]! : low[i]! + high[i]! === 0 ? d : `${d}+${low[i]! + high[i]!}`));
+  const shape = x.shape.map((d, i) => {
+    const more = low[i]! + high[i]!;
+    if (typeof d === 'string' && more < 0) throw new ShapeError(`pad: cannot take ${-more} from axis ${i} of ${showShape(x.shape)}, which has a run-time size`);
+    return typeof d === 'string' ? dimSum([d, more]) : d + more;
+  });
   const attrs = { starts: low, steps: x.shape.map(() => 1), shape };
   const zeros = Tensor.make(view.unsliceOp, [x], attrs) as Tensor<Shape, D>;
   if (value === 0) return zeros;

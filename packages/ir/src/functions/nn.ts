@@ -6,13 +6,14 @@ import { full, iota } from '../ops/source.ts';
 import type { Shape } from '../shape.ts';
 import { normalAxis, showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, cast, div, equal, erf, exp, expandDims, gather, less, log, max, maximum, mean, mul, neg, notEqual, reciprocal, rsqrt, square, stopGradient, sub, sum, tanh, where } from './math.ts';
+import { add, cast, div, equal, erf, exp, expandDims, gather, less, log, max, maximum, mean, mul, neg, notEqual, reciprocal, rsqrt, square, squeeze, stopGradient, sub, sum, tanh, where } from './math.ts';
 
 type F = Tensor<Shape, 'f32'>;
 
-/** `1 / (1 + e^−x)`. */
+/** `1 / (1 + e^−x)`. Where e^−x would overflow, `x` is held (the result is 0 to any precision), for ∞ · 0 spoils the gradient. */
 export function sigmoid<T extends Tensor>(x: T): T {
-  return div(1, add(exp(neg(x)), 1)) as T;
+  const t: Tensor = x;
+  return div(1, add(exp(neg(maximum(t, t.dtype === 'f16' ? -11 : -88))), 1)) as T;
 }
 /** `max(x, 0)`. */
 export function relu<T extends Tensor>(x: T): T {
@@ -24,8 +25,9 @@ export function silu<T extends Tensor>(x: T): T {
 }
 /** `log(1 + e^x)`, without overflow. */
 export function softplus<T extends Tensor>(x: T): T {
-  const positive = relu(x as Tensor);
-  return add(positive, log(add(exp(neg(add(positive, relu(neg(x as Tensor))))), 1))) as T;
+  // maximum(x, 0) and maximum(x, −x) side with x at 0, so that their gradients together are right there.
+  const t: Tensor = x;
+  return add(maximum(t, 0), log(add(exp(neg(maximum(t, neg(t)))), 1))) as T;
 }
 /** The Gaussian error linear unit (Hendrycks and Gimpel 2016): exact with erf, or by its tanh approximation. */
 export function gelu<T extends Tensor>(x: T, options: { readonly approximate?: 'none' | 'tanh' } = {}): T {
@@ -48,8 +50,7 @@ export function softmax<T extends Tensor>(x: T, axis = -1): T {
 export function logSumExp(x: Tensor, axis = -1): Tensor {
   const top = stopGradient(max(x, { axes: axis, keepdims: true }));
   const a = normalAxis('logSumExp', axis, x.shape.length);
-  const out = add(log(sum(exp(sub(x, top)), { axes: a, keepdims: true })), top) as Tensor;
-  return sum(out, { axes: a });
+  return squeeze(add(log(sum(exp(sub(x, top)), { axes: a, keepdims: true })), top) as Tensor, a);
 }
 /** The logarithm of {@link softmax}, computed without it. */
 export function logSoftmax<T extends Tensor>(x: T, axis = -1): T {

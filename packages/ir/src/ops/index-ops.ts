@@ -1,5 +1,5 @@
 /** The rows that address by data: gather, scatter and update. Indices outside of the range are clamped into it. */
-import { dataFor } from '../dtype.ts';
+import { dataFor, decoder, encoder } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { StructuredOp } from '../op.ts';
 import type { Dim } from '../shape.ts';
@@ -44,9 +44,10 @@ export const scatterOp: StructuredOp<{ readonly size: Dim }> = {
   evaluate(node, [indices, updates], shape) {
     const out = dataFor(node.dtype, count(shape));
     const row = count(shape.slice(1));
+    const [get, put] = [decoder(node.dtype), encoder(node.dtype)];
     indices!.data.forEach((index: number, i: number) => {
       const to = clamp(index, shape[0]!) * row;
-      for (let j = 0; j < row; j++) out[to + j]! += updates!.data[i * row + j]!;
+      for (let j = to; j < to + row; j++) out[j] = put(get(out[j]!) + get(updates!.data[i * row + j - to]!));
     });
     return out;
   },

@@ -1,5 +1,5 @@
 /** The rows of kind reduce: the elements along some axes combined into one. */
-import { isFloat } from '../dtype.ts';
+import type { DType } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import { e } from '../expr.ts';
 import type { ReduceOp } from '../op.ts';
@@ -42,5 +42,10 @@ function toExtremes(n: Tensor, g: Tensor): Tensor[] {
   const part = Tensor.make(div, [g, count], {});
   return [Tensor.make(where, [hit, spread(n, part), full([], 0, g.dtype)], {})];
 }
-export const reduceMax = row('reduceMax', (d) => (isFloat(d) ? -Infinity : d === 'i32' ? -2147483648 : 0), (a, b) => e.max(a, b), toExtremes);
-export const reduceMin = row('reduceMin', (d) => (isFloat(d) ? Infinity : d === 'i32' ? 2147483647 : d === 'u32' ? 4294967295 : 1), (a, b) => e.min(a, b), toExtremes);
+/** The smallest and the largest value of each dtype: where a maximum and a minimum begin. */
+const extremes: { readonly [D in DType]: readonly [smallest: number, largest: number] } = {
+  f32: [-Infinity, Infinity], f16: [-Infinity, Infinity], bf16: [-Infinity, Infinity], i32: [-2147483648, 2147483647], u32: [0, 4294967295],
+  i8: [-128, 127], u8: [0, 255], bool: [0, 1],
+};
+export const reduceMax = row('reduceMax', (d) => extremes[d][0], (a, b) => e.max(a, b), toExtremes);
+export const reduceMin = row('reduceMin', (d) => extremes[d][1], (a, b) => e.min(a, b), toExtremes);

@@ -6,8 +6,8 @@ import * as map from './map.ts';
 import { uniformOp } from './random.ts';
 import { reduceMax, reduceMin, reduceSum } from './reduce.ts';
 import { constantOp, dimOp, fullOp, inputOp, iotaOp, stateOp } from './source.ts';
-import { unwindowOp, windowOp } from './window.ts';
 import { broadcastOp, concatOp, flipOp, reshapeOp, sliceOp, transposeOp, unsliceOp } from './view.ts';
+import { unwindowOp, windowOp } from './window.ts';
 
 const rows: readonly Op[] = [
   inputOp, stateOp, constantOp, fullOp, iotaOp, dimOp,
