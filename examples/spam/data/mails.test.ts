@@ -13,7 +13,7 @@ describe('the real corpus', () => {
   beforeAll(async () => {
     data = await loadMails();
     all = [...data.train, ...data.test];
-  });
+  }, 60_000);
 
   test('has the mails that it should have', () => {
     expect(data.counts).toEqual({ read: 6046, empty: 0, duplicates: 976, contradictory: 0 });
