@@ -36,8 +36,10 @@ export interface TrainableModel {
   readonly config: { readonly [key: string]: unknown };
   /** The current weights on the host; written back after training. */
   readonly parameters: Map<string, { data: Float32Array; readonly shape: readonly number[]; readonly dtype: 'f32' }>;
-  /** The inputs by name, labels too: `input_ids` is `i32 [batch, seq]`. */
-  readonly inputs: Readonly<Record<string, { readonly shape: Shape; readonly dtype: DType }>>;
+  /** The inputs by name, labels too: `input_ids` is `i32 [batch, seq]`. The first axis is the batch. */
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  /** The most that run-time sizes may be: `{ seq: 512 }`. */
+  readonly dims?: Readonly<Record<string, number>>;
   /** Builds the computation, in which a parameter is the state of its name. With `key` it is for training. */
   build(
     inputs: Readonly<Record<string, Tensor>>,

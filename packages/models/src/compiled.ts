@@ -16,7 +16,9 @@ export interface CompiledModel {
   (inputs: ModelData): Promise<Record<string, TensorData>>;
   /** The program, whose state holds the weights. */
   readonly program: Program;
+  /** Frees the program and the weights that it holds. */
   close(): void;
+  /** As {@link CompiledModel.close}, once the runs under way are done. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -41,6 +41,7 @@ export interface ResolveOptions extends Partial<HubSettings> {
   readonly refresh?: boolean;
   /** Stops the search; the promise is then rejected with its reason, and half a download stays for the next time. */
   readonly signal?: AbortSignal;
+  /** Told how far each download is. */
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 

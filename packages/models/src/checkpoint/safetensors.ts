@@ -16,6 +16,7 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
   /** In the order of their data. */
   readonly names: readonly string[];
+  /** Whether there is a tensor of that name. */
   has(name: string): boolean;
   /** dtype and shape. @throws CheckpointError `unknown-tensor` */
   info(name: string): StoredType;
@@ -82,6 +83,7 @@ export type TensorToWrite =
       [D in StoredDtype]: {
         readonly dtype: D;
         readonly shape: readonly number[];
+        /** Called when it is the tensor's turn to be written. */
         readonly data: () => StoredArrays[D] | Promise<StoredArrays[D]>;
       };
     }[StoredDtype];
