@@ -31,10 +31,11 @@ const wrong = [
   ],
 ] as const;
 
-/** A package's tests may use the packages below it; its runtime may use the artifact. */
+/** A package's tests may use the packages below it; its runtime may use the artifact and the IR. */
 const right = [
   ['a test of the trainer uses the models', 'trainer', `import {} from '@sinter/models';`, '.test.ts'],
   ['a runtime uses the artifact', 'backend-cpu/runtime', `import {} from '@sinter/compiler/artifact';`, '.ts'],
+  ['a runtime uses the IR', 'backend-cpu/runtime', `import {} from '@sinter/ir';`, '.ts'],
 ] as const;
 
 function place(folder: string, name: string): string {

@@ -35,10 +35,13 @@ export interface CpuOptions {
  */
 export function cpu(options: CpuOptions = {}): Backend {
   const { threads = Math.min(coreCount(), 16), fma: wanted = 'auto' } = options;
-  if (!Number.isInteger(threads) || threads < 1) throw new BackendError(`cpu: threads is ${threads}; give a whole number from 1`);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new BackendError(`cpu: threads is ${threads}; give a whole number from 1`);
   const fma = wanted !== false && relaxedSimd();
   if (wanted === true && !fma) {
-    throw new BackendError("cpu: this engine has no relaxed SIMD (fused multiply-add); use fma: 'auto', or a newer engine");
+    throw new BackendError(
+      "cpu: this engine has no relaxed SIMD (fused multiply-add); use fma: 'auto', or a newer engine",
+    );
   }
   return {
     name: backendName,

@@ -7,13 +7,22 @@ import { packCode } from '../src/runtime/code.ts';
 import { headerLayout } from '../src/runtime/layout.ts';
 
 /** A buffer of f32 (or i32) elements; those that are no constant or scratch are ports of the same name. */
-export interface HandBuffer { readonly role: BufferRole; readonly shape: Shape; readonly dtype?: DType; readonly values?: readonly number[] }
+export interface HandBuffer {
+  readonly role: BufferRole;
+  readonly shape: Shape;
+  readonly dtype?: DType;
+  readonly values?: readonly number[];
+}
 
 /**
  * A step as WebAssembly text: `count` iterations that the threads claim one by one; `$i` is the iteration, `$thread` the
  * thread, and `(call $at (i32.const B) I)` the address of the 4-byte element `I` of buffer `B`.
  */
-export interface HandStep { readonly kernel: string; readonly count: string; readonly body: string }
+export interface HandStep {
+  readonly kernel: string;
+  readonly count: string;
+  readonly body: string;
+}
 
 /** A program by hand. The names of `buffers` are numbered in order. */
 export interface ByHand {
@@ -31,7 +40,9 @@ export function byHand({ name, dims = {}, buffers, steps, scratchBytes = 0 }: By
   const named = Object.entries(buffers);
   const ports = (wanted: BufferRole): Record<string, Port> =>
     Object.fromEntries(
-      named.flatMap(([key, { role, shape, dtype = 'f32' }], buffer) => (role === wanted ? [[key, { shape, dtype, buffer }]] : [])),
+      named.flatMap(([key, { role, shape, dtype = 'f32' }], buffer) =>
+        role === wanted ? [[key, { shape, dtype, buffer }]] : [],
+      ),
     );
   const module = assemble(name, Object.keys(dims), named.length, steps);
   return {
@@ -42,11 +53,19 @@ export function byHand({ name, dims = {}, buffers, steps, scratchBytes = 0 }: By
     inputs: ports('input'),
     outputs: ports('output'),
     state: ports('state'),
-    buffers: named.map(([key, { role, shape, dtype = 'f32' }]): PlanBuffer => ({ name: key, role, dtype, length: elements(shape), live: [0, steps.length - 1] })),
+    buffers: named.map(([key, { role, shape, dtype = 'f32' }]): PlanBuffer => ({
+      name: key,
+      role,
+      dtype,
+      length: elements(shape),
+      live: [0, steps.length - 1],
+    })),
     steps: steps.map((_, kernel) => ({ kernel, buffers: named.map((_, i) => i) })),
     kernels: steps.map(({ kernel }) => kernel),
     code: packCode({ plain: module, fma: module, scratchBytes }),
-    constants: Object.fromEntries(named.flatMap(([key, { values, dtype = 'f32' }]) => (values ? [[key, dataFrom(dtype, values)]] : []))),
+    constants: Object.fromEntries(
+      named.flatMap(([key, { values, dtype = 'f32' }]) => (values ? [[key, dataFrom(dtype, values)]] : [])),
+    ),
   };
 }
 
@@ -100,7 +119,13 @@ const element = (buffer: number): string => `(call $at ${word(buffer)} (local.ge
 export const increment = byHand({
   name: 'increment',
   buffers: { x: { role: 'state', shape: [64] } },
-  steps: [{ kernel: 'add_one', count: word(64), body: `(f32.store ${element(0)} (f32.add (f32.load ${element(0)}) (f32.const 1)))` }],
+  steps: [
+    {
+      kernel: 'add_one',
+      count: word(64),
+      body: `(f32.store ${element(0)} (f32.add (f32.load ${element(0)}) (f32.const 1)))`,
+    },
+  ],
 });
 
 /** `b[n] = a[n] · k + x[0]`, in two steps through scratch; `k` is a constant, 2. */
@@ -115,8 +140,16 @@ export const affine = byHand({
     b: { role: 'output', shape: ['n'] },
   },
   steps: [
-    { kernel: 'scale', count: `(call $dim ${word(0)})`, body: `(f32.store ${element(3)} (f32.mul (f32.load ${element(0)}) (f32.load (call $at ${word(1)} ${word(0)}))))` },
-    { kernel: 'shift', count: `(call $dim ${word(0)})`, body: `(f32.store ${element(4)} (f32.add (f32.load ${element(3)}) (f32.load (call $at ${word(2)} ${word(0)}))))` },
+    {
+      kernel: 'scale',
+      count: `(call $dim ${word(0)})`,
+      body: `(f32.store ${element(3)} (f32.mul (f32.load ${element(0)}) (f32.load (call $at ${word(1)} ${word(0)}))))`,
+    },
+    {
+      kernel: 'shift',
+      count: `(call $dim ${word(0)})`,
+      body: `(f32.store ${element(4)} (f32.add (f32.load ${element(3)}) (f32.load (call $at ${word(2)} ${word(0)}))))`,
+    },
   ],
 });
 

@@ -9,7 +9,10 @@ import { cpu } from '../src/index.ts';
 /** Numbers between −1 and 1 that look random. */
 const noise = (...shape: number[]): TensorData => ({
   shape,
-  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ((i * 7919 + 13) % 2003) / 1001.5 - 1),
+  data: Float32Array.from(
+    { length: shape.reduce((a, b) => a * b, 1) },
+    (_, i) => ((i * 7919 + 13) % 2003) / 1001.5 - 1,
+  ),
 });
 
 const x = input('x', ['n', 20], 'f32');

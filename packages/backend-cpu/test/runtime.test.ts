@@ -1,15 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ShapeError } from '@sinter/ir';
-import type { Program } from '@sinter/compiler/artifact';
+import type { Artifact, Program } from '@sinter/compiler/artifact';
 import { BackendError } from '@sinter/compiler/artifact';
 import { afterEach, expect, test } from 'vitest';
-import type { Artifact } from '@sinter/compiler/artifact';
 import { load as loadWith } from '../src/runtime/load.ts';
 import { affine, byHand, empty, failing, increment, scratching } from './by-hand.ts';
 
 const open: Program[] = [];
-const load = async (artifact: Artifact, options: { threads?: number; state?: Program['state'] } = {}): Promise<Program> => {
+const load = async (
+  artifact: Artifact,
+  options: { threads?: number; state?: Program['state'] } = {},
+): Promise<Program> => {
   const program = await loadWith(artifact, { threads: options.threads ?? 2, fma: true }, options.state);
   open.push(program);
   return program;
@@ -55,7 +57,9 @@ test('calls take their turn in the order they were made', async () => {
     if (i === 10) void program.state.write('x', ones(64, 100));
     reads.push(program.state.read('x').then((x) => x[63]));
   }
-  expect(await Promise.all(reads)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110]);
+  expect(await Promise.all(reads)).toEqual([
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110,
+  ]);
 });
 
 test('programs share state by name, and the state lives as long as the last of them', async () => {
@@ -74,15 +78,26 @@ test('programs share state by name, and the state lives as long as the last of t
 
 test('shared state of another shape is refused, and what was there goes on', async () => {
   const program = await load(increment);
-  const other = byHand({ name: 'other', buffers: { x: { role: 'state', shape: [65] }, y: { role: 'state', shape: [1] } }, steps: [] });
-  await expect(load(other, { state: program.state })).rejects.toThrow("state 'x' is f32[65], but the shared state of that name is f32[64]");
+  const other = byHand({
+    name: 'other',
+    buffers: { x: { role: 'state', shape: [65] }, y: { role: 'state', shape: [1] } },
+    steps: [],
+  });
+  await expect(load(other, { state: program.state })).rejects.toThrow(
+    "state 'x' is f32[65], but the shared state of that name is f32[64]",
+  );
   await program.run();
   expect(Object.keys(program.state.ports)).toEqual(['x']);
   expect((await program.state.read('x'))[0]).toBe(1);
 });
 
 test('state cannot depend on a run-time size', async () => {
-  const growing = byHand({ name: 'growing', dims: { n: { min: 1, max: 9 } }, buffers: { x: { role: 'state', shape: ['n'] } }, steps: [] });
+  const growing = byHand({
+    name: 'growing',
+    dims: { n: { min: 1, max: 9 } },
+    buffers: { x: { role: 'state', shape: ['n'] } },
+    steps: [],
+  });
   await expect(load(growing)).rejects.toThrow('fix n when compiling');
 });
 
@@ -103,7 +118,9 @@ test('memory grows with the sizes and what is in it stays', async () => {
 test('more memory than there is: the error says how much, and for which sizes', async () => {
   const wide = byHand({ ...wideParts, name: 'wide' });
   const greedy = await load(wide);
-  await expect(greedy.run({ a: f32(1, 2, 3, 4) })).rejects.toThrow(/program 'wide' with n=4 needs 16\.00 GiB .*; make n smaller/);
+  await expect(greedy.run({ a: f32(1, 2, 3, 4) })).rejects.toThrow(
+    /program 'wide' with n=4 needs 16\.00 GiB .*; make n smaller/,
+  );
 });
 
 const wideParts = {
@@ -132,7 +149,10 @@ test('a profile has a time for every step', async () => {
   const program = await load(affine);
   const { outputs, steps } = await program.profile({ a: { data: ones(300_000, 1), shape: [300_000] } });
   expect(outputs['b']?.data[299_999]).toBe(2);
-  expect(steps.map(({ step, kernel }) => [step, kernel])).toEqual([[0, 'scale'], [1, 'shift']]);
+  expect(steps.map(({ step, kernel }) => [step, kernel])).toEqual([
+    [0, 'scale'],
+    [1, 'shift'],
+  ]);
   for (const { ms } of steps) expect(ms).toBeGreaterThan(0);
 });
 
@@ -151,7 +171,9 @@ test.each([1, 2, 4])('a trap ends the run and says where, with %i threads', asyn
 test('state that is not there, or does not fit, is refused', async () => {
   const { state } = await load(affine);
   await expect(state.read('X')).rejects.toThrow("there is no state 'X'; near it: 'x'");
-  await expect(state.write('x', new Float32Array(3))).rejects.toThrow("state 'x' is f32[64]: it has 64 elements, the data 3");
+  await expect(state.write('x', new Float32Array(3))).rejects.toThrow(
+    "state 'x' is f32[64]: it has 64 elements, the data 3",
+  );
   await expect(state.write('x', new Int32Array(64))).rejects.toThrow('must be a Float32Array, not Int32Array');
 });
 
@@ -165,7 +187,9 @@ test('inputs are checked', async () => {
 test('artifacts of others, damaged and incomplete ones are refused', async () => {
   await expect(load({ ...empty, backend: 'webgpu' })).rejects.toThrow("was built for the backend 'webgpu'");
   await expect(load({ ...empty, code: {} })).rejects.toThrow('is incomplete: it carries no code');
-  const broken = Object.fromEntries(Object.entries(empty.code).map(([name, bytes]) => [name, name === 'scratch' ? bytes : bytes.slice(0, 20)]));
+  const broken = Object.fromEntries(
+    Object.entries(empty.code).map(([name, bytes]) => [name, name === 'scratch' ? bytes : bytes.slice(0, 20)]),
+  );
   await expect(load({ ...empty, code: broken })).rejects.toThrow("artifact 'empty' is damaged");
   await expect(load({ ...affine, constants: {} })).rejects.toThrow("the constant 'k' has no data");
 });
@@ -215,9 +239,17 @@ test('a process that has loaded programs ends by itself, and one that waits for 
     program.run().then(() => program.state.read('x')).then((x) => console.log('x is', x[0]));
   `;
   const args = ['--conditions=@sinter/source', '--import', 'tsx', '--input-type=module', '-e', code];
-  const child = spawnSync(process.execPath, args, { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8', timeout: 20_000 });
+  const child = spawnSync(process.execPath, args, {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
   expect(child.stderr).toBe('');
-  expect({ status: child.status, signal: child.signal, stdout: child.stdout }).toEqual({ status: 0, signal: null, stdout: 'x is 2\n' });
+  expect({ status: child.status, signal: child.signal, stdout: child.stdout }).toEqual({
+    status: 0,
+    signal: null,
+    stdout: 'x is 2\n',
+  });
 });
 
 test('idle threads take no time', async () => {

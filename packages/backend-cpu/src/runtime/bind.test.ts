@@ -23,9 +23,17 @@ test('sizes follow from shapes, and those that are fixed are there', () => {
 
 test.each([
   ['a size out of range', given(5, 2), /'batch' is 5, .* 1 to 4/],
-  ['a size that is fixed', given(2, 2, 4, 4), /'width' is 4, .* 3 only/],
-  ['a product of sizes', given(2, 2, 5), /input 'both' is f32\[batch\*seq, width\], here \[4, 3\], got \[5, 3\]/],
-  ['another typed array', { ...given(2, 2), ids: { data: new Float32Array(4), shape: [2, 2] } }, /'ids' is i32\[batch, seq\]: its data must be an Int32Array, not Float32Array/],
+  ['a size that is fixed', given(2, 2, 4, 4), /input 'both' .* got \[4, 4\]: 'width' is 3/],
+  [
+    'a product of sizes',
+    given(2, 2, 5),
+    /input 'both' is f32\[batch\*seq, width\], got \[5, 3\]: 'batch\*seq' must be 4/,
+  ],
+  [
+    'another typed array',
+    { ...given(2, 2), ids: { data: new Float32Array(4), shape: [2, 2] } },
+    /'ids' is i32\[batch, seq\]: its data must be an Int32Array, not Float32Array/,
+  ],
   ['a missing input', { ids: given(1, 1).ids }, /input 'both' is missing/],
   ['an input too many', { ...given(1, 1), mask: given(1, 1).ids }, /there is no input 'mask'/],
 ])('%s is a ShapeError', (_what, inputs, message) => {

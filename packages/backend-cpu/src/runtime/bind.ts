@@ -1,6 +1,6 @@
 /** From the data handed to a run to the run-time sizes: everything about it is checked before memory is touched. */
 import type { Data, DType, Sizes, TensorData } from '@sinter/ir';
-import { bindSizes, dimNames, holds, ShapeError, shapeSize, showShape } from '@sinter/ir';
+import { bindSizes, dimNames, holds, ShapeError, showShape } from '@sinter/ir';
 import type { Artifact, DimRange } from '@sinter/compiler/artifact';
 
 /** What the checks need to know of a program. */
@@ -9,17 +9,12 @@ export type Signature = Pick<Artifact, 'name' | 'dims' | 'inputs'>;
 /** The run-time sizes that `given` implies, or a `ShapeError` that says which input or size does not fit. */
 export function sizesOf(program: Signature, given: Readonly<Record<string, TensorData>>): Sizes {
   const { name, dims, inputs } = program;
-  const sizes: Record<string, number> = { ...fixedSizes(dims), ...bindSizes(inputs, given) };
+  const sizes = bindSizes(inputs, given, { known: fixedSizes(dims) });
   checkSizes(name, dims, sizes);
-  for (const [key, port] of Object.entries(inputs)) {
-    const { data, shape } = given[key]!;
-    const wrong = misfit(data, port.dtype, data.length);
-    if (wrong !== undefined) throw new ShapeError(`input '${key}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
-    // bindSizes takes plain names; a size such as '2*seq+1' can be checked only when all of them are known.
-    const want = shapeSize(port.shape, sizes);
-    if (want.some((size, i) => size !== shape[i])) {
-      throw new ShapeError(`input '${key}' is ${port.dtype}${showShape(port.shape)}, here ${showShape(want)}, got ${showShape(shape)}`);
-    }
+  for (const [key, { dtype, shape }] of Object.entries(inputs)) {
+    const { data } = given[key]!;
+    const wrong = misfit(data, dtype, data.length);
+    if (wrong !== undefined) throw new ShapeError(`input '${key}' is ${dtype}${showShape(shape)}: ${wrong}`);
   }
   return sizes;
 }
@@ -29,7 +24,9 @@ export function checkSizes(program: string, dims: Artifact['dims'], sizes: Sizes
   for (const [dim, range] of Object.entries(dims)) {
     const size = sizes[dim];
     if (size === undefined) {
-      throw new ShapeError(`program '${program}': the size '${dim}' has no value; known: ${Object.keys(sizes).join(', ') || '(none)'}`);
+      throw new ShapeError(
+        `program '${program}': the size '${dim}' has no value; known: ${Object.keys(sizes).join(', ') || '(none)'}`,
+      );
     }
     if (!Number.isInteger(size) || size < range.min || size > range.max) {
       throw new ShapeError(`program '${program}': '${dim}' is ${size}, but it was compiled for ${showRange(range)}`);
@@ -51,15 +48,22 @@ export function freeDims(shape: readonly (number | string)[], dims: Artifact['di
 /** The name of the typed array that holds elements of `dtype`. */
 function arrayOf(dtype: DType): string {
   switch (dtype) {
-    case 'f32': return 'a Float32Array';
+    case 'f32':
+      return 'a Float32Array';
     case 'f16':
-    case 'bf16': return 'a Uint16Array (the bits)';
-    case 'i32': return 'an Int32Array';
-    case 'u32': return 'a Uint32Array';
-    case 'i8': return 'an Int8Array';
+    case 'bf16':
+      return 'a Uint16Array (the bits)';
+    case 'i32':
+      return 'an Int32Array';
+    case 'u32':
+      return 'a Uint32Array';
+    case 'i8':
+      return 'an Int8Array';
     case 'u8':
-    case 'bool': return 'a Uint8Array';
-    default: return dtype satisfies never;
+    case 'bool':
+      return 'a Uint8Array';
+    default:
+      return dtype satisfies never;
   }
 }
 

@@ -9,23 +9,37 @@ export const backendName = 'cpu';
 export const parts = { plain: 'module.wasm', fma: 'module.fma.wasm', scratch: 'scratch' } as const;
 
 /** The parts of a new artifact. */
-export function packCode(code: { readonly plain: Uint8Array; readonly fma: Uint8Array; readonly scratchBytes: number }): Artifact['code'] {
+export function packCode(code: {
+  readonly plain: Uint8Array;
+  readonly fma: Uint8Array;
+  readonly scratchBytes: number;
+}): Artifact['code'] {
   const scratch = new Uint8Array(4);
   new DataView(scratch.buffer).setUint32(0, code.scratchBytes, true);
   return { [parts.plain]: code.plain, [parts.fma]: code.fma, [parts.scratch]: scratch };
 }
 
 /** The parts of an artifact that this engine needs; a `BackendError` if they are missing. */
-export function unpackCode(artifact: Artifact, fma: boolean): { readonly module: Uint8Array; readonly scratchBytes: number } {
+export function unpackCode(
+  artifact: Artifact,
+  fma: boolean,
+): { readonly module: Uint8Array; readonly scratchBytes: number } {
   const { format, backend, name, code } = artifact;
   if (backend !== backendName) {
-    throw new BackendError(`artifact '${name}' was built for the backend '${backend}', not for '${backendName}'; load it there or build it again`);
+    throw new BackendError(
+      `artifact '${name}' was built for the backend '${backend}', not for '${backendName}'; load it there or build it again`,
+    );
   }
-  if (format !== 1) throw new BackendError(`artifact '${name}' has format ${String(format)}, this version reads format 1; build it again`);
+  if (format !== 1)
+    throw new BackendError(
+      `artifact '${name}' has format ${String(format)}, this version reads format 1; build it again`,
+    );
   const module = code[fma ? parts.fma : parts.plain];
   const scratch = code[parts.scratch];
   if (!module || scratch?.length !== 4) {
-    throw new BackendError(`artifact '${name}' is incomplete: it carries ${Object.keys(code).join(', ') || 'no code'}; needed: ${Object.values(parts).join(', ')}`);
+    throw new BackendError(
+      `artifact '${name}' is incomplete: it carries ${Object.keys(code).join(', ') || 'no code'}; needed: ${Object.values(parts).join(', ')}`,
+    );
   }
   return { module, scratchBytes: new DataView(scratch.buffer, scratch.byteOffset).getUint32(0, true) };
 }

@@ -21,22 +21,26 @@ test('gaps are joined and used again, and the top comes down', () => {
 
 test('blocks never overlap, and when all are freed nothing is left', () => {
   fc.assert(
-    fc.property(fc.array(fc.record({ bytes: fc.nat(500), frees: fc.boolean(), which: fc.nat() }), { maxLength: 60 }), (acts) => {
-      const heap = new Heap(alignment);
-      const live: { at: number; bytes: number }[] = [];
-      for (const { bytes, frees, which } of acts) {
-        if (frees && live.length > 0) {
-          const [gone] = live.splice(which % live.length, 1);
-          heap.free(gone!.at, gone!.bytes);
-          continue;
+    fc.property(
+      fc.array(fc.record({ bytes: fc.nat(500), frees: fc.boolean(), which: fc.nat() }), { maxLength: 60 }),
+      (acts) => {
+        const heap = new Heap(alignment);
+        const live: { at: number; bytes: number }[] = [];
+        for (const { bytes, frees, which } of acts) {
+          if (frees && live.length > 0) {
+            const [gone] = live.splice(which % live.length, 1);
+            heap.free(gone!.at, gone!.bytes);
+            continue;
+          }
+          const at = heap.allocate(bytes);
+          for (const other of live)
+            expect(at + aligned(bytes) <= other.at || other.at + aligned(other.bytes) <= at).toBe(true);
+          expect(at + aligned(bytes)).toBeLessThanOrEqual(heap.top);
+          live.push({ at, bytes });
         }
-        const at = heap.allocate(bytes);
-        for (const other of live) expect(at + aligned(bytes) <= other.at || other.at + aligned(other.bytes) <= at).toBe(true);
-        expect(at + aligned(bytes)).toBeLessThanOrEqual(heap.top);
-        live.push({ at, bytes });
-      }
-      for (const { at, bytes } of live) heap.free(at, bytes);
-      expect(heap.top).toBe(alignment);
-    }),
+        for (const { at, bytes } of live) heap.free(at, bytes);
+        expect(heap.top).toBe(alignment);
+      },
+    ),
   );
 });

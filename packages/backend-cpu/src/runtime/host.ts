@@ -39,7 +39,11 @@ export function startThread(heard: (message: unknown) => void, died: (why: strin
   const worker = new Worker(new URL('./worker.js', import.meta.url), { name: 'sinter', type: 'module' });
   worker.onmessage = ({ data }) => heard(data);
   worker.onerror = ({ message }) => died(message);
-  return { post: (message) => worker.postMessage(message), keepsAlive: () => undefined, stop: async () => worker.terminate() };
+  return {
+    post: (message) => worker.postMessage(message),
+    keepsAlive: () => undefined,
+    stop: async () => worker.terminate(),
+  };
 }
 
 /** `(func (drop (f32x4.relaxed_madd …)))`: the smallest module that needs relaxed SIMD. */

@@ -1,7 +1,11 @@
 /** Where a program's header keeps its words in linear memory: shared by the code generator and the runtime. */
 
 /** What the layout depends on. */
-export interface HeaderShape { readonly steps: number; readonly dims: number; readonly buffers: number }
+export interface HeaderShape {
+  readonly steps: number;
+  readonly dims: number;
+  readonly buffers: number;
+}
 
 /** Byte offsets from the program's base; words are `i32` unless said otherwise. */
 export interface HeaderLayout {
@@ -24,5 +28,14 @@ export function headerLayout(shape: HeaderShape): HeaderLayout {
   const dims = align(counters + 4 * shape.steps);
   const addresses = align(dims + 4 * shape.dims);
   const times = align(addresses + 4 * shape.buffers);
-  return { arrived: 0, generation: line, profile: 2 * line, counters, dims, addresses, times, bytes: align(times + 8 * (shape.steps + 1)) };
+  return {
+    arrived: 0,
+    generation: line,
+    profile: 2 * line,
+    counters,
+    dims,
+    addresses,
+    times,
+    bytes: align(times + 8 * (shape.steps + 1)),
+  };
 }

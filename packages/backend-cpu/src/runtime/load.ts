@@ -6,12 +6,17 @@ import { CpuProgram } from './program.ts';
 import { Store } from './store.ts';
 
 /** How programs are run. */
-export interface RunSettings { readonly threads: number; readonly fma: boolean }
+export interface RunSettings {
+  readonly threads: number;
+  readonly fma: boolean;
+}
 
 /** Loads an artifact: into the store behind `state`, or into one of its own. */
 export async function load(artifact: Artifact, { threads, fma }: RunSettings, state?: StateHandle): Promise<Program> {
   if (state !== undefined && !(state instanceof Store)) {
-    throw new BackendError(`program '${artifact.name}' cannot share this state: it belongs to another backend; load without it, then copy with read and write`);
+    throw new BackendError(
+      `program '${artifact.name}' cannot share this state: it belongs to another backend; load without it, then copy with read and write`,
+    );
   }
   const code = unpackCode(artifact, fma);
   const module = WebAssembly.compile(code.module as Uint8Array<ArrayBuffer>).catch((error: unknown) => {

@@ -20,7 +20,10 @@ const maxPages = [65536, 32768, 16384, 8192];
 const spare = new Set<WeakRef<WebAssembly.Memory>>();
 
 /** Who asks for memory, and what they can do if there is not enough. */
-export interface Request { readonly who: string; readonly advice: string }
+export interface Request {
+  readonly who: string;
+  readonly advice: string;
+}
 
 /** Shared memory, and which of its bytes are taken. */
 export class Memory {
@@ -91,7 +94,9 @@ function reserve(): WebAssembly.Memory {
       why = error;
     }
   }
-  throw new BackendError(`cpu: the engine gives no shared memory (${(why as Error).message}); close programs that are no longer used`);
+  throw new BackendError(
+    `cpu: the engine gives no shared memory (${(why as Error).message}); close programs that are no longer used`,
+  );
 }
 
 /** A number of bytes for people: `1.25 GiB`. */
@@ -100,4 +105,3 @@ export function showBytes(bytes: number): string {
   const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
   return power === 0 ? `${bytes} bytes` : `${(bytes / 1024 ** power).toFixed(2)} ${units[power]}`;
 }
-

@@ -3,7 +3,12 @@
 /** The (at most three) names nearest to `name`, for an error message. */
 export function near(name: string, known: Iterable<string>): string {
   const ranked = [...known].map((k) => ({ k, d: distance(name, k) })).sort((a, b) => a.d - b.d);
-  return ranked.slice(0, 3).map(({ k }) => `'${k}'`).join(', ') || '(none)';
+  return (
+    ranked
+      .slice(0, 3)
+      .map(({ k }) => `'${k}'`)
+      .join(', ') || '(none)'
+  );
 }
 
 /** Levenshtein's edit distance. */

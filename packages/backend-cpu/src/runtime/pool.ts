@@ -12,8 +12,14 @@ export const poolBytes = 1024;
 /** The task of looking into one's mail; programs count from 1. */
 const mail = 0;
 
-interface Reply { readonly error?: string }
-interface Pending { left: number; error?: string; settle(error?: string): void }
+interface Reply {
+  readonly error?: string;
+}
+interface Pending {
+  left: number;
+  error?: string;
+  settle(error?: string): void;
+}
 
 /** The threads of one memory. */
 export class Pool {

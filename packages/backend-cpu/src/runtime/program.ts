@@ -9,7 +9,10 @@ import type { Request } from './memory.ts';
 import type { Resident, Store } from './store.ts';
 
 type Given = Readonly<Record<string, TensorData>>;
-interface Profiled { readonly outputs: Record<string, TensorData>; readonly steps: readonly StepTime[] }
+interface Profiled {
+  readonly outputs: Record<string, TensorData>;
+  readonly steps: readonly StepTime[];
+}
 
 /** Layouts are kept for so many sets of sizes, the latest ones. */
 const keptLayouts = 256;
@@ -120,7 +123,9 @@ export class CpuProgram implements Program {
     const barrier = this.#store.memory.words(base, header.dims / 4).fill(0);
     barrier[header.profile / 4] = Number(profile);
     await this.#store.compute(this.#resident, (why) => {
-      const begun = barrier.subarray(header.counters / 4, header.counters / 4 + steps.length).findLastIndex((count) => count !== 0);
+      const begun = barrier
+        .subarray(header.counters / 4, header.counters / 4 + steps.length)
+        .findLastIndex((count) => count !== 0);
       const at = Math.min(Math.max(begun, barrier[header.generation / 4]!), steps.length - 1);
       const kernel = steps[at] && kernels[steps[at].kernel];
       const where = kernel === undefined ? '' : ` in kernel '${kernel}' (step ${at + 1} of ${steps.length})`;
@@ -155,5 +160,7 @@ function placeInArena({ buffers, outputs, steps }: Artifact, sizes: Sizes): Layo
 }
 
 function keyOf(sizes: Sizes, dims: Artifact['dims']): string {
-  return Object.keys(dims).map((d) => sizes[d]).join();
+  return Object.keys(dims)
+    .map((d) => sizes[d])
+    .join();
 }

@@ -15,7 +15,11 @@ import { near } from './near.ts';
 import { Pool, poolBytes } from './pool.ts';
 
 /** A state tensor and where it lies. */
-interface Held { readonly port: Port; readonly address: number; readonly count: number }
+interface Held {
+  readonly port: Port;
+  readonly address: number;
+  readonly count: number;
+}
 
 /** What a program has in memory for as long as it is loaded. */
 export interface Resident {
@@ -55,7 +59,8 @@ export class Store implements StateHandle {
   async write(name: string, data: Data): Promise<void> {
     const { port, address, count } = this.#find(name);
     const wrong = misfit(data, port.dtype, count);
-    if (wrong !== undefined) throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
+    if (wrong !== undefined)
+      throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
     return this.turn(async () => this.memory.view(port.dtype, address, count).set(data));
   }
 
@@ -68,7 +73,10 @@ export class Store implements StateHandle {
 
   /** The memory; a `BackendError` once the last program was closed. */
   get memory(): Memory {
-    if (!this.#memory) throw new BackendError('this state is gone: its last program was closed; read it before, or load a program again');
+    if (!this.#memory)
+      throw new BackendError(
+        'this state is gone: its last program was closed; read it before, or load a program again',
+      );
     return this.#memory;
   }
 
@@ -90,9 +98,13 @@ export class Store implements StateHandle {
         this.#tensors.set(name, { port, count, address: heap.allocate(count * dtypeBytes[port.dtype]) });
       }
       try {
-        this.memory.reach(0, () => ({ who: `program '${artifact.name}'`, advice: 'make the model smaller, or load it with state of its own' }));
+        this.memory.reach(0, () => ({
+          who: `program '${artifact.name}'`,
+          advice: 'make the model smaller, or load it with state of its own',
+        }));
         this.memory.zero(base, header.bytes);
-        for (const [name, port] of fresh) this.memory.zero(this.address(name), elementCount(port, artifact) * dtypeBytes[port.dtype]);
+        for (const [name, port] of fresh)
+          this.memory.zero(this.address(name), elementCount(port, artifact) * dtypeBytes[port.dtype]);
         const placed = addresses.map((offset) => (offset < 0 ? -1 : base + offset));
         artifact.buffers.forEach(({ name, dtype, role }, i) => {
           if (role !== 'constant') return;
@@ -112,7 +124,9 @@ export class Store implements StateHandle {
         }
         heap.free(base, bytes);
         await this.#endIfUnused();
-        throw error instanceof BackendError ? error : new BackendError(`program '${artifact.name}' cannot be loaded: ${(error as Error).message}`);
+        throw error instanceof BackendError
+          ? error
+          : new BackendError(`program '${artifact.name}' cannot be loaded: ${(error as Error).message}`);
       }
     });
   }
@@ -141,7 +155,9 @@ export class Store implements StateHandle {
 
   #checkAlive(): void {
     if (this.#failure === undefined) return;
-    throw new BackendError(`the threads of this state were stopped after an error; read what you need of it, close its programs and load them again. The error: ${this.#failure}`);
+    throw new BackendError(
+      `the threads of this state were stopped after an error; read what you need of it, close its programs and load them again. The error: ${this.#failure}`,
+    );
   }
 
   async #endIfUnused(): Promise<void> {
@@ -163,30 +179,42 @@ export class Store implements StateHandle {
 
   /** The state of `artifact` that is not here yet; what is here must agree. */
   #newTensors(artifact: Artifact): [name: string, port: Port][] {
-    return Object.entries(artifact.state).filter(([name, port]) => {
-      const what = `program '${artifact.name}': state '${name}' is ${port.dtype}${showShape(port.shape)}`;
-      const free = freeDims(port.shape, artifact.dims);
-      if (free.length > 0) throw new BackendError(`${what}, but state cannot depend on a run-time size; fix ${free.join(', ')} when compiling`);
-      const held = this.#tensors.get(name)?.port;
-      if (!held) return true;
-      const shape = shapeSize(port.shape, fixedSizes(artifact.dims));
-      if (held.dtype !== port.dtype || !sameShape(held.shape, shape)) {
-        throw new BackendError(`${what}, but the shared state of that name is ${held.dtype}${showShape(held.shape)}; rename one of them, or do not share`);
-      }
-      return false;
-    }).map(([name, port]) => [name, { ...port, shape: shapeSize(port.shape, fixedSizes(artifact.dims)) }]);
+    return Object.entries(artifact.state)
+      .filter(([name, port]) => {
+        const what = `program '${artifact.name}': state '${name}' is ${port.dtype}${showShape(port.shape)}`;
+        const free = freeDims(port.shape, artifact.dims);
+        if (free.length > 0)
+          throw new BackendError(
+            `${what}, but state cannot depend on a run-time size; fix ${free.join(', ')} when compiling`,
+          );
+        const held = this.#tensors.get(name)?.port;
+        if (!held) return true;
+        const shape = shapeSize(port.shape, fixedSizes(artifact.dims));
+        if (held.dtype !== port.dtype || !sameShape(held.shape, shape)) {
+          throw new BackendError(
+            `${what}, but the shared state of that name is ${held.dtype}${showShape(held.shape)}; rename one of them, or do not share`,
+          );
+        }
+        return false;
+      })
+      .map(([name, port]) => [name, { ...port, shape: shapeSize(port.shape, fixedSizes(artifact.dims)) }]);
   }
 }
 
 /** What a program keeps in one block: header, constants, scratch of each thread. Addresses count from the block's start. */
-function fixedPart(artifact: Artifact, threads: number, scratchBytes: number): { addresses: number[]; header: HeaderLayout; scratch: number; bytes: number } {
+function fixedPart(
+  artifact: Artifact,
+  threads: number,
+  scratchBytes: number,
+): { addresses: number[]; header: HeaderLayout; scratch: number; bytes: number } {
   const { name, buffers, dims, steps, constants } = artifact;
   const header = headerLayout({ steps: steps.length, dims: Object.keys(dims).length, buffers: buffers.length });
   let end = aligned(header.bytes);
   const addresses = buffers.map((b) => {
     if (b.role !== 'constant') return -1;
     const data = constants[b.name];
-    if (!data) throw new BackendError(`artifact '${name}' is incomplete: the constant '${b.name}' has no data; build it again`);
+    if (!data)
+      throw new BackendError(`artifact '${name}' is incomplete: the constant '${b.name}' has no data; build it again`);
     end += aligned(data.byteLength);
     return end - aligned(data.byteLength);
   });

@@ -13,7 +13,9 @@
 
 // In Node the other end is `parentPort`, in browsers the global scope.
 const node = typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:worker_threads');
-const port = /** @type {Pick<DedicatedWorkerGlobalScope, 'postMessage' | 'onmessage'>} */ (node?.parentPort ?? globalThis);
+const port = /** @type {Pick<DedicatedWorkerGlobalScope, 'postMessage' | 'onmessage'>} */ (
+  node?.parentPort ?? globalThis
+);
 
 /** @type {Start} */ let me;
 /** @type {Int32Array} */ let words;
@@ -28,7 +30,12 @@ function heed(message) {
     seen = Atomics.load(words, me.go);
   } else if ('load' in message) {
     const word = (/** @type {number} */ value) => new WebAssembly.Global({ value: 'i32', mutable: false }, value);
-    const env = { memory: me.memory, base: word(message.base), scratch: word(message.scratch), now: () => performance.now() };
+    const env = {
+      memory: me.memory,
+      base: word(message.base),
+      scratch: word(message.scratch),
+      now: () => performance.now(),
+    };
     const { exports } = new WebAssembly.Instance(message.module, { env });
     programs.set(message.load, /** @type {(thread: number, threads: number) => void} */ (exports['run']));
   } else {
