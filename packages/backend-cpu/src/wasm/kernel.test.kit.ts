@@ -43,8 +43,8 @@ export interface Instance {
   run(): void;
 }
 
-/** Puts a plan and its buffers into memory; bytes around the buffers are guarded. */
-export function place(kernels: readonly Kernel[], buffers: Buffers, sizes: Readonly<Record<string, number>> = {}, fma = false, threads = 1): Instance {
+/** Puts a plan and its buffers (at addresses beyond `from`) into memory; bytes around the buffers are guarded. */
+export function place(kernels: readonly Kernel[], buffers: Buffers, sizes: Readonly<Record<string, number>> = {}, fma = false, threads = 1, from = 0): Instance {
   const [first] = kernels as [Kernel];
   const names = first.buffers.map((b) => b.name);
   const dims = Object.keys(sizes);
@@ -54,6 +54,7 @@ export function place(kernels: readonly Kernel[], buffers: Buffers, sizes: Reado
   const base = 1024;
   let top = base + layout.bytes;
   const scratch = Array.from({ length: threads }, () => (top += scratchBytes) - scratchBytes);
+  top = Math.max(top, from);
   const at = names.map((n) => {
     const { data } = buffers[n]!;
     const start = Math.ceil((top + guard) / 64) * 64;
