@@ -9,6 +9,8 @@
 import type { Graph, ReduceAttrs, Shape, Tensor } from '@sinter/ir';
 import { graphRoots, ops, sameShape, Tensor as T, topological } from '@sinter/ir';
 import { elementCost, storeThreshold } from './cost.ts';
+import type { DimRanges } from './lower.ts';
+import { orderGroups } from './order.ts';
 
 /** What a group computes, by the template that schedules it. */
 export type GroupKind = 'map' | 'row' | 'column' | 'contract' | 'scatter';
@@ -26,7 +28,7 @@ export interface Group {
   readonly members: Tensor[];
   /** The members that others read, and so are stored. */
   outputs: readonly Tensor[];
-  /** Position of the first member in the order of the graph: groups run in this order. */
+  /** Position of the first member in the order of the graph; what a group reads from others stands before it. */
   readonly first: number;
 }
 
@@ -106,11 +108,19 @@ const maxDepth = 200;
 
 const anchors = new Set(['contract', 'reduce', 'scatter']);
 
-/**
- * Groups the graph for a target that can bind `maxBindings` buffers to one kernel. With `join` false every op is a kernel of
- * its own.
- */
-export function fuse(input: Graph, maxBindings: number, join = true): Fused {
+/** Options of {@link fuse}. */
+export interface FuseOptions {
+  /** Buffers that one kernel may use. */
+  readonly maxBindings: number;
+  /** Ranges of run-time sizes. */
+  readonly dims: DimRanges;
+  /** `false`: every op is a kernel of its own. */
+  readonly join?: boolean;
+}
+
+/** Groups a graph. */
+export function fuse(input: Graph, options: FuseOptions): Fused {
+  const { maxBindings, join = true } = options;
   const graph = separateRoots(input);
   const roots = new Set(graphRoots(graph));
   const order = topological(roots);
@@ -136,11 +146,15 @@ export function fuse(input: Graph, maxBindings: number, join = true): Fused {
       continue;
     }
     const read = new Set<Tensor>(roots);
+    const reads = new Map<Group, Set<Tensor>>();
     for (const group of grouping.groups) {
-      for (const t of group.members) for (const leaf of grouping.leaves(t)) if (grouping.groupOf.get(leaf) !== group) read.add(leaf);
+      const own = new Set<Tensor>();
+      for (const t of group.members) for (const leaf of grouping.leaves(t)) if (grouping.groupOf.get(leaf) !== group) own.add(leaf);
+      for (const t of own) read.add(t);
+      reads.set(group, own);
     }
     for (const group of grouping.groups) group.outputs = group.members.filter((t) => read.has(t));
-    const groups = grouping.groups.filter((g) => g.outputs.length > 0);
+    const groups = orderGroups(grouping.groups.filter((g) => g.outputs.length > 0), reads, roots, options.dims);
     return { graph, groups, groupOf: grouping.groupOf, stored };
   }
 }

@@ -26,3 +26,6 @@ export type { PlanArguments, PlanResult, PlanRunOptions, RunOptions } from './lo
 export { planRunner, runKernel, runPlan } from './loop-run.ts';
 export type { VerifyOptions } from './loop-verify.ts';
 export { verifyKernel, verifyPlan } from './loop-verify.ts';
+export type { OptimizeOptions } from './optimize.ts';
+export { optimize } from './optimize.ts';
+export { bindInputs } from './loop-backend.ts';

@@ -7,11 +7,11 @@ import type { Fused, Group } from './fuse.ts';
 import { fuse, isData } from './fuse.ts';
 import type { Kernel, LoopExpr, Stmt } from './loop.ts';
 import { load } from './loop.ts';
-const optimize = (k: Kernel, _: unknown): Kernel => k;
+import { optimize } from './optimize.ts';
 import { simplifyGraph } from './pipeline.ts';
 import type { Plan } from './plan.ts';
 import { schedule } from './schedule/index.ts';
-import type { Binding, Scheduled } from './schedule/draft.ts';
+import type { Binding, Scheduled, Scratch } from './schedule/draft.ts';
 import { lengthOf } from './schedule/draft.ts';
 import type { Target } from './target.ts';
 
@@ -51,7 +51,7 @@ export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): P
   }
   const dims = rangesOf(g, options);
   const simple = simplifyGraph(g, options.trace);
-  const fused = fuse(simple, target.maxBindings, options.fuse !== false);
+  const fused = fuse(simple, { maxBindings: target.maxBindings, dims, join: options.fuse !== false });
   options.trace?.('fuse', fused);
   const steps: PlanStep[] = fused.groups.flatMap((group) => schedule(fused, group, target, dims).map((scheduled) => ({ group, scheduled })));
   options.trace?.('schedule', steps.map((s) => s.scheduled));
@@ -113,6 +113,7 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
   const kernelIds = new Map<string, number>();
   const names = new Map<string, number>();
   const planSteps: Step[] = [];
+  const overwritten = new Set<number>();
   let scratchCount = 0;
   const emit = (made: Kernel, buffersOf: readonly number[]): void => {
     const { kernel, bound } = mergeAliases(made, buffersOf);
@@ -131,19 +132,25 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
       buffers[b]!.first = Math.min(buffers[b]!.first, step);
       buffers[b]!.last = Math.max(buffers[b]!.last, step);
     }
+    kernel.buffers.forEach((b, i) => { if (b.access !== 'read') overwritten.add(bound[i]!); });
     planSteps.push({ kernel: id, buffers: bound });
   };
   const scratchOf = new Map<string, { readonly group: Group; readonly buffer: number }>();
+  const packed = new Map<string, { readonly buffer: number; readonly step: number }>();
   for (const { group, scheduled } of steps) {
-    const bound = scheduled.bindings.map((b) => {
-      if (!('scratch' in b)) return add(b, `${b.op.name}${scratchCount++}`, 'scratch');
-      const known = scratchOf.get(b.scratch);
-      if (known?.group === group) return known.buffer;
-      const buffer = add({ ...b }, `${b.scratch}${scratchCount++}`, 'scratch');
-      scratchOf.set(b.scratch, { group, buffer });
-      return buffer;
-    });
-    emit(scheduled.kernel, bound);
+    const scratch = scheduled.bindings.find((b): b is Scratch => 'scratch' in b && scratchOf.get(b.scratch)?.group !== group);
+    const operands = scheduled.bindings.flatMap((b) => ('scratch' in b ? [] : [add(b, `${b.op.name}${scratchCount++}`, 'scratch')]));
+    if (scratch) {
+      // A packed operand: used again where the same one was packed a few steps ago and has not been overwritten since.
+      const key = `${operands.join()} ${kernelKey(scheduled.kernel)}`;
+      const before = packed.get(key);
+      const shared = before && planSteps.length - before.step <= reuseWithin && !operands.some((b) => overwritten.has(b));
+      const buffer = shared ? before.buffer : add({ ...scratch }, `${scratch.scratch}${scratchCount++}`, 'scratch');
+      scratchOf.set(scratch.scratch, { group, buffer });
+      if (shared) continue;
+      packed.set(key, { buffer, step: planSteps.length });
+    }
+    emit(scheduled.kernel, scheduled.bindings.map((b) => ('scratch' in b ? scratchOf.get(b.scratch)!.buffer : index.get(b)!)));
   }
   for (const { from, state } of copies) emit(copyKernel(from), [index.get(from)!, state]);
 
@@ -164,6 +171,9 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
     buffers: done, kernels, steps: planSteps, constants,
   };
 }
+
+/** How many steps later an operand that was packed is used again rather than packed again. */
+const reuseWithin = 16;
 
 function addUnused(buffers: PlanBuffer[], t: Tensor, role: 'input' | 'state', last: number): number {
   buffers.push({ name: sourceName(t), dtype: t.dtype, length: elements(t.shape), role, live: role === 'input' ? [0, 0] : [0, last] });
