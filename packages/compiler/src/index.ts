@@ -29,3 +29,4 @@ export { verifyKernel, verifyPlan } from './loop-verify.ts';
 export type { OptimizeOptions } from './optimize.ts';
 export { optimize } from './optimize.ts';
 export { bindInputs } from './loop-backend.ts';
+export type { Tile } from './schedule/tiles.ts';

@@ -11,7 +11,8 @@ import { optimize } from './optimize.ts';
 import { simplifyGraph } from './pipeline.ts';
 import type { Plan } from './plan.ts';
 import { schedule } from './schedule/index.ts';
-import type { Binding, Scheduled, Scratch } from './schedule/draft.ts';
+import type { Binding, Scheduled, ScheduleContext, Scratch } from './schedule/draft.ts';
+import type { Tile } from './schedule/tiles.ts';
 import { lengthOf } from './schedule/draft.ts';
 import type { Target } from './target.ts';
 
@@ -24,6 +25,8 @@ export interface PlanOptions {
   readonly dims?: Readonly<Record<string, DimOption>>;
   /** Sees the graph after every pass, and the groups. */
   readonly trace?: (stage: string, what: Graph | Fused | readonly Scheduled[] | Plan) => void;
+  /** Overrides of the tile of contractions that the target suggests. */
+  readonly tile?: Partial<Tile>;
   /** `false`: every op is stored by itself. For tests, and for finding out what fusion does. */
   readonly fuse?: boolean;
 }
@@ -53,7 +56,8 @@ export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): P
   const simple = simplifyGraph(g, options.trace);
   const fused = fuse(simple, { maxBindings: target.maxBindings, dims, join: options.fuse !== false });
   options.trace?.('fuse', fused);
-  const steps: PlanStep[] = fused.groups.flatMap((group) => schedule(fused, group, target, dims).map((scheduled) => ({ group, scheduled })));
+  const ctx: ScheduleContext = { fused, target, dims, ...(options.tile && { tile: options.tile }) };
+  const steps: PlanStep[] = fused.groups.flatMap((group) => schedule(ctx, group).map((scheduled) => ({ group, scheduled })));
   options.trace?.('schedule', steps.map((s) => s.scheduled));
   const plan = assemble(g, fused, steps, target, dims);
   options.trace?.('plan', plan);
@@ -186,7 +190,7 @@ function copyKernel(t: Tensor): Kernel {
   const group: Group = { kind: 'map', space: t.shape, members: [copy], outputs: [copy], first: 0 };
   const stored = new Map([[t, 'copied'], [copy, 'copy']]);
   const graph: Graph = { name: 'copy', inputs: {}, state: {}, outputs: { copy }, updates: {} };
-  const scheduled = schedule({ graph, groups: [group], groupOf: new Map([[copy, group]]), stored }, group, copyTarget, {})[0]!;
+  const scheduled = schedule({ fused: { graph, groups: [group], groupOf: new Map([[copy, group]]), stored }, target: copyTarget, dims: {} }, group)[0]!;
   return { ...scheduled.kernel, name: 'copy' };
 }
 const copyTarget: Target = {

@@ -107,7 +107,7 @@ function rowsInPlace(ctx: ScheduleContext, p: Product): { readonly from: Tensor;
 export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[] {
   const t = group.members[0]!;
   const p = productOf(t);
-  const tile: Tile = chooseTile(ctx.target);
+  const tile: Tile = { ...chooseTile(ctx.target), ...ctx.tile };
   const probe = draft(ctx, undefined);
   const fixedM = probe.fixed(size(p.m));
   const fixedN = probe.fixed(size(p.n));

@@ -8,6 +8,7 @@ import { load, loop as plainLoop } from '../loop.ts';
 import type { DimRanges, Lowering } from '../lower.ts';
 import { lowering } from '../lower.ts';
 import type { Target } from '../target.ts';
+import type { Tile } from './tiles.ts';
 
 /** A buffer that only a schedule knows: packed operands. */
 export interface Scratch { readonly scratch: string; readonly dtype: DType; readonly length: Expr }
@@ -29,6 +30,8 @@ export interface ScheduleContext {
   readonly fused: Fused;
   readonly target: Target;
   readonly dims: DimRanges;
+  /** Overrides of the tile that the target suggests. */
+  readonly tile?: Partial<Tile>;
 }
 
 /** Integer arithmetic on loop expressions, short. */

@@ -1,17 +1,14 @@
 /** One template per kernel class. */
-import type { Fused, Group } from '../fuse.ts';
-import type { DimRanges } from '../lower.ts';
-import type { Target } from '../target.ts';
+import type { Group } from '../fuse.ts';
 import { scheduleColumn } from './column.ts';
 import { scheduleContract } from './contract.ts';
-import type { Scheduled } from './draft.ts';
+import type { ScheduleContext, Scheduled } from './draft.ts';
 import { scheduleMap } from './map.ts';
 import { scheduleRow } from './row.ts';
 import { scheduleScatter } from './scatter.ts';
 
 /** The kernels that compute a group, in the order in which they run. */
-export function schedule(fused: Fused, group: Group, target: Target, dims: DimRanges): Scheduled[] {
-  const ctx = { fused, target, dims };
+export function schedule(ctx: ScheduleContext, group: Group): Scheduled[] {
   switch (group.kind) {
     case 'map': return [scheduleMap(ctx, group)];
     case 'row': return [scheduleRow(ctx, group)];

@@ -14,6 +14,6 @@ export interface Tile {
  */
 export function chooseTile(target: Target): Tile {
   return target.features.has('fma')
-    ? { mr: 6, nr: 8, unroll: 4, mb: 96, nb: 192 }
-    : { mr: 4, nr: 8, unroll: 1, mb: 96, nb: 192 };
+    ? { mr: 3, nr: 12, unroll: 1, mb: 96, nb: 192 }
+    : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
 }
