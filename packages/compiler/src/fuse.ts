@@ -96,15 +96,16 @@ function extendEpilogue(contraction: Tensor, index: ReadonlyMap<Tensor, number>,
 }
 
 /** Very long chains of maps are cut, so that no expression is deeper than its readers can recurse. */
-function limitDepth(order: readonly Tensor[], stored: Map<Tensor, string>): void {
+function limitDepth(order: readonly Tensor[], stored: Map<Tensor, string>): ReadonlyMap<Tensor, number> {
   const depth = new Map<Tensor, number>();
   for (const t of order) {
     const below = Math.max(0, ...t.inputs.map((x) => (stored.has(x) ? 0 : depth.get(x)!)));
     depth.set(t, below + 1);
     if (below + 1 >= maxDepth) stored.set(t, 'end of a long chain');
   }
+  return depth;
 }
-const maxDepth = 200;
+const maxDepth = 150;
 
 const anchors = new Set(['contract', 'reduce', 'scatter']);
 
@@ -136,10 +137,10 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   }
   for (const [t, why] of contractOperands(order)) stored.set(t, why);
   for (const t of order) if (join && t.op.kind === 'contract') extendEpilogue(t, index, consumers, stored);
-  limitDepth(order, stored);
+  const depth = limitDepth(order, stored);
 
   for (;;) {
-    const grouping = groupAll(order, index, stored, join ? maxBindings : 0);
+    const grouping = groupAll(order, index, stored, depth, join ? maxBindings : 0);
     const more = worthStoring(order, consumers, stored, grouping);
     if (more.length > 0) {
       for (const t of more) stored.set(t, 'read by several kernels');
@@ -166,11 +167,14 @@ interface Grouping {
   readonly leaves: (t: Tensor) => ReadonlySet<Tensor>;
 }
 
-function groupAll(order: readonly Tensor[], index: ReadonlyMap<Tensor, number>, stored: ReadonlyMap<Tensor, string>, maxBindings: number): Grouping {
+function groupAll(order: readonly Tensor[], index: ReadonlyMap<Tensor, number>, stored: ReadonlyMap<Tensor, string>, depth: ReadonlyMap<Tensor, number>, maxBindings: number): Grouping {
   const groups: Group[] = [];
   const groupOf = new Map<Tensor, Group>();
   const readers = new Map<Tensor, Set<Group>>();
   const reads = new Map<Group, Set<Tensor>>();
+  /** How deep the expression of a stored tensor is in its kernel, where members of its group are inlined too. */
+  const depthInGroup = new Map<Tensor, number>();
+  const depthIn = (g: Group, t: Tensor): number => depth.get(t)! + Math.max(0, ...[...leaves(t)].map((l) => (groupOf.get(l) === g ? depthInGroup.get(l)! : 0)));
   const leavesOf = new Map<Tensor, ReadonlySet<Tensor>>();
 
   const leaves = (t: Tensor): ReadonlySet<Tensor> => {
@@ -189,6 +193,7 @@ function groupAll(order: readonly Tensor[], index: ReadonlyMap<Tensor, number>, 
 
   const canJoin = (g: Group, t: Tensor): boolean => {
     for (const leaf of leaves(t)) if (!isData(leaf) && groupOf.get(leaf) !== g && index.get(leaf)! >= g.first) return false;
+    if (depthIn(g, t) > 2 * maxDepth) return false;
     const bindings = new Set([...reads.get(g)!, ...leaves(t)]);
     if (bindings.size + g.members.length + 1 > maxBindings) return false;
     return fits(g, t, (x) => groupOf.get(x) === g, stored);
@@ -210,6 +215,7 @@ function groupAll(order: readonly Tensor[], index: ReadonlyMap<Tensor, number>, 
       reads.set(group, new Set());
     }
     group.members.push(t);
+    depthInGroup.set(t, depthIn(group, t));
     groupOf.set(t, group);
     for (const leaf of leaves(t)) {
       reads.get(group)!.add(leaf);

@@ -13,7 +13,7 @@ import type { Plan } from './plan.ts';
 import { schedule } from './schedule/index.ts';
 import type { Binding, Scheduled, ScheduleContext, Scratch } from './schedule/draft.ts';
 import type { Tile } from './schedule/tiles.ts';
-import { lengthOf } from './schedule/draft.ts';
+import { lengthOf, usesName } from './schedule/draft.ts';
 import type { Target } from './target.ts';
 
 /** A run-time size as compile options have it: fixed, or a range. */
@@ -124,7 +124,8 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
     const key = kernelKey(kernel);
     let id = kernelIds.get(key);
     if (id === undefined) {
-      const ready = optimize(decomposeKernel(kernel, target), { unroll: target.kind === 'cpu', dims });
+      const optimized = optimize(decomposeKernel(kernel, target), { unroll: target.kind === 'cpu', dims });
+      const ready = { ...optimized, dims: optimized.dims.filter((d) => usesName(optimized.body, d)) };
       const count = names.get(kernel.name) ?? 0;
       names.set(kernel.name, count + 1);
       id = kernels.length;

@@ -145,7 +145,8 @@ export function visitExprs(body: readonly Stmt[], visit: (x: LoopExpr) => void):
   }
 }
 
-function usesName(body: readonly Stmt[], name: string): boolean {
+/** Whether a body has a variable of a name. */
+export function usesName(body: readonly Stmt[], name: string): boolean {
   let used = false;
   visitExprs(body, (x) => { used ||= x.k === 'var' && x.name === name; });
   return used;

@@ -1,0 +1,124 @@
+import type { Graph, TensorData } from '@sinter/ir';
+import * as ir from '@sinter/ir';
+import { describe, expect, test } from 'vitest';
+import { compile } from './compile.ts';
+import { explain } from './explain.ts';
+import { interpreter } from './loop-backend.ts';
+import { printKernel } from './loop-print.ts';
+import { makePlan } from './make-plan.ts';
+import { adam, feedForward, layerNormGradients, maskedSoftmax, numbers } from './models.test.kit.ts';
+
+const { target } = interpreter();
+
+describe('kernels of a few models, as text', () => {
+  test.each([feedForward, maskedSoftmax, layerNormGradients, adam])('%o', async (make) => {
+    const { plan } = makePlan(make(), target);
+    await expect(plan.kernels.map(printKernel).join('\n')).toMatchFileSnapshot(`../test/kernels/${plan.name.replaceAll(' ', '-')}.txt`);
+  });
+});
+
+describe('what is fused', () => {
+  const kinds = (g: Graph): string[] => makePlan(g, target).fused.groups.map((x) => `${x.kind} → ${x.outputs.map((t) => t.op.name).join(', ')}`);
+
+  test('bias and gelu are the epilogue of a linear layer', () => {
+    expect(kinds(feedForward())).toEqual(['contract → mul']);
+  });
+  test('softmax with its mask is one kernel', () => {
+    expect(kinds(maskedSoftmax())).toEqual(['row → mul']);
+  });
+  test('layer norm: its forward and its gradient in rows, the gradients of its parameters in columns', () => {
+    const groups = kinds(layerNormGradients());
+    expect(groups.filter((g) => g.startsWith('column'))).toHaveLength(1);
+    expect(groups.length).toBeLessThanOrEqual(3);
+  });
+  test('an optimizer step updates three states in one kernel, in place', () => {
+    const { plan } = makePlan(adam(), target);
+    expect(plan.kernels).toHaveLength(1);
+    expect(plan.kernels[0]!.buffers.map((b) => b.access).sort()).toEqual(['read', 'update', 'update', 'update']);
+    expect(plan.buffers.every((b) => b.role !== 'scratch')).toBe(true);
+  });
+});
+
+describe('state', () => {
+  async function run(g: Graph, state: Record<string, TensorData>, inputs: Record<string, TensorData> = {}): Promise<Record<string, number[]>> {
+    const program = await compile(g, interpreter());
+    for (const [name, { data }] of Object.entries(state)) if (name in g.state) await program.state.write(name, data);
+    const outputs = await program.run(inputs);
+    const expected = ir.evaluate(g, inputs, Object.fromEntries(Object.entries(state).filter(([name]) => name in g.state)));
+    const got: Record<string, number[]> = {};
+    for (const name of Object.keys(g.updates)) {
+      got[name] = [...(await program.state.read(name))];
+      expect(got[name]).toEqual([...expected.updates[name]!.data]);
+    }
+    for (const [name, t] of Object.entries(outputs)) expect([...t.data]).toEqual([...expected.outputs[name]!.data]);
+    program.close();
+    return got;
+  }
+  const [a, b] = [ir.state('a', [3]), ir.state('b', [3])];
+  const values = { a: { data: Float32Array.of(1, 2, 3), shape: [3] }, b: { data: Float32Array.of(4, 5, 6), shape: [3] } };
+
+  test('two states change places', async () => {
+    expect(await run(ir.graph('swap', { updates: { a: b, b: a } }), values)).toEqual({ a: [4, 5, 6], b: [1, 2, 3] });
+  });
+  test('a state that is read elsewhere after its update keeps its old value there', async () => {
+    await run(ir.graph('old', { outputs: { flipped: ir.flip(a, [0]), doubled: ir.mul(a, 2) }, updates: { a: ir.add(ir.flip(a, [0]), b), b: ir.sum(ir.mul(ir.reshape(a, [3, 1]), ir.reshape(b, [1, 3])), { axes: 0 }) } }), values);
+  });
+  test('an update is an output too, and an output is a state as it was', async () => {
+    const more = ir.add(a, 1);
+    await run(ir.graph('both', { outputs: { more, before: a, again: more }, updates: { a: more } }), values);
+  });
+  test('a state with a run-time size is refused', () => {
+    const s = ir.state('cache', ['batch', 3]);
+    expect(() => makePlan(ir.graph('g', { updates: { cache: ir.add(s, 1) } }), target)).toThrow(/state 'cache' has the run-time size/);
+  });
+});
+
+test('a size that is fixed is a constant of the kernels', () => {
+  const g = feedForward();
+  expect(makePlan(g, target).plan.kernels.some((k) => k.dims.includes('seq'))).toBe(true);
+  const { plan } = makePlan(g, target, { dims: { batch: 2, seq: 5 } });
+  expect(plan.kernels.flatMap((k) => k.dims)).toEqual([]);
+  expect(plan.dims).toEqual({ batch: { min: 2, max: 2 }, seq: { min: 5, max: 5 } });
+  expect(() => makePlan(g, target, { dims: { sequence: 5 } })).toThrow(/no run-time size 'sequence'; the graph has batch, seq/);
+});
+
+test('dims may have any name', async () => {
+  const [x, y] = [ir.input('x', ['g', 'k', 'm']), ir.input('y', ['g', 'm', 'n'])];
+  const g = ir.graph('names', { outputs: { z: ir.softmax(ir.matmul(x, y) as ir.Tensor) } });
+  const inputs = { x: { data: numbers(2 * 5 * 3), shape: [2, 5, 3] }, y: { data: numbers(2 * 3 * 7, 9), shape: [2, 3, 7] } };
+  const program = await compile(g, interpreter());
+  const { z } = await program.run(inputs);
+  const expected = ir.evaluate(g, inputs).outputs.z!.data;
+  z!.data.forEach((v, i) => { expect(v).toBeCloseTo(expected[i]!, 6); });
+});
+
+test('kernels that do the same are made once', () => {
+  let x: ir.Tensor = ir.input('x', ['batch', 16]);
+  for (let i = 0; i < 5; i++) x = ir.gelu(ir.linear(x, ir.state(`w${i}`, [16, 16]), ir.state(`b${i}`, [16])));
+  const { plan } = makePlan(ir.graph('deep', { outputs: { x } }), target);
+  expect(plan.steps).toHaveLength(10);
+  expect(plan.kernels.length).toBeLessThanOrEqual(4);
+});
+
+test('a chain of 20,000 maps compiles', () => {
+  let x: ir.Tensor = ir.input('x', [4]);
+  for (let i = 0; i < 20_000; i++) x = ir.add(x, ir.input('y', [4]));
+  const { plan } = makePlan(ir.graph('chain', { outputs: { x } }), target);
+  expect(plan.steps.length).toBeGreaterThan(50);
+}, 120_000);
+
+test('explain says what was stored and why, and what it costs', () => {
+  const planned = makePlan(feedForward(), target);
+  const e = explain(planned, { batch: 2, seq: 5 });
+  expect(e.steps.map((s) => s.kernel)).toEqual(planned.plan.steps.map((s) => planned.plan.kernels[s.kernel]!.name));
+  expect(e.flops).toBeGreaterThan(2 * 10 * 24 * 36);
+  expect(e.arenaBytes).toBeGreaterThanOrEqual(e.arenaLowerBound);
+  expect(String(e)).toMatch(/erf/);
+  expect(() => explain(planned)).toThrow(/give a value for the run-time size/);
+});
+
+test('the trace sees every stage', () => {
+  const stages: string[] = [];
+  makePlan(feedForward(), target, { trace: (stage) => stages.push(stage) });
+  expect(stages).toEqual(['input', 'merge equal', 'algebra', 'recognise', 'algebra again', 'merge again', 'fuse', 'schedule', 'plan']);
+});
