@@ -1,1 +1,56 @@
-export {};
+/**
+ * Fine-tunes models with the words of Hugging Face's `Trainer`. The whole step is one compiled graph.
+ *
+ * @packageDocumentation
+ */
+export { Trainer } from './trainer.ts';
+export type { PredictionOutput, TrainerOptions, TrainOptions, TrainOutput } from './trainer-options.ts';
+export { TrainingArguments } from './arguments.ts';
+export type { IntervalStrategy, TrainingArgumentsFields, TrainingArgumentsInit } from './arguments.ts';
+export type { AliasName, IgnoredName, RefusedName } from './argument-names.ts';
+export type { InputSpec, ParameterData, ProcessingClass, Sink, TrainableModel } from './model.ts';
+
+export type { Feature, Dataset } from './data/dataset.ts';
+export { dataCollatorWithPadding } from './data/collate.ts';
+export type { Batch, CollatorOptions, DataCollator } from './data/collate.ts';
+
+export { classificationMetrics, confusionMatrix, predictedClasses } from './metrics.ts';
+export type { ClassificationMetrics, ComputeMetrics, EvalPrediction } from './metrics.ts';
+
+export type {
+  CallbackContext,
+  CallbackEvent,
+  EventName,
+  LogEntry,
+  Logs,
+  StepResult,
+  TrainerCallback,
+  TrainerControl,
+  TrainerState,
+} from './callbacks/callback.ts';
+export { earlyStoppingCallback } from './callbacks/early-stopping.ts';
+export type { EarlyStoppingOptions } from './callbacks/early-stopping.ts';
+export { eventLogCallback } from './callbacks/event-log.ts';
+export { printerCallback } from './callbacks/printer.ts';
+export { progressCallback } from './callbacks/progress.ts';
+export type { ProgressOptions } from './callbacks/progress.ts';
+
+export { accumulateStep, applyStep, evaluateStep, trainStep } from './step.ts';
+export type { StepOptions, Trained } from './step.ts';
+export { adamw } from './optimizers/adamw.ts';
+export type { AdamWOptions } from './optimizers/adamw.ts';
+export { clip, globalNorm } from './optimizers/clip.ts';
+export { decays } from './optimizers/decay.ts';
+export type { Optimizer, OptimizerFor, StepScalars } from './optimizers/optimizer.ts';
+export { schedule, schedulerTypes } from './schedules.ts';
+export type { Schedule, ScheduleOptions, SchedulerType } from './schedules.ts';
+
+export {
+  DataError,
+  NonFiniteLossError,
+  ResumeError,
+  TrainerError,
+  TrainingArgumentsError,
+  TrainingInterruptedError,
+} from './errors.ts';
+export type { NonFinite } from './errors.ts';

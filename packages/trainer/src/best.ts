@@ -1,0 +1,14 @@
+/** Which evaluation is the best one, by `metric_for_best_model` and `greater_is_better`. */
+import type { TrainingArguments } from './arguments.ts';
+
+/** The key of the metric in the result of an evaluation: `eval_loss`. */
+export function metricName(args: TrainingArguments): string {
+  const name = args.metric_for_best_model ?? 'loss';
+  return name.startsWith('eval_') ? name : `eval_${name}`;
+}
+
+/** Whether `value` is better than the best so far. */
+export function isBetter(args: TrainingArguments, value: number, best: number | null): boolean {
+  const greater = args.greater_is_better ?? !metricName(args).endsWith('loss');
+  return best === null || (greater ? value > best : value < best);
+}

@@ -1,0 +1,25 @@
+/** What a dataset is: a length, and examples by position. An array is one. */
+import { TrainerError } from '../errors.ts';
+
+/** An example: fields by name, such as `{ input_ids, attention_mask, label }`; numbers, or (nested) lists of numbers. */
+export type Feature = object;
+
+/** Examples by position: an array, or anything with `at(i)` or `get(i)`, which may have to wait. */
+export type Dataset =
+  | ArrayLike<Feature>
+  | { readonly length: number; at(index: number): Feature | undefined | Promise<Feature | undefined> }
+  | { readonly length: number; get(index: number): Feature | undefined | Promise<Feature | undefined> };
+
+/** The example at `index`. @throws TrainerError if there is none */
+export async function example(dataset: Dataset, index: number): Promise<Feature> {
+  const found = await ('at' in dataset && typeof dataset.at === 'function'
+    ? dataset.at(index)
+    : 'get' in dataset && typeof dataset.get === 'function'
+      ? dataset.get(index)
+      : (dataset as ArrayLike<Feature>)[index]);
+  if (typeof found !== 'object' || found === null)
+    throw new TrainerError(
+      `the dataset says that it has ${dataset.length} examples, but example ${index} is ${String(found)}; an example is an object of fields`,
+    );
+  return found;
+}

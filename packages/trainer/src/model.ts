@@ -1,0 +1,58 @@
+/** What the trainer needs of a model, a log and a backend: shapes to satisfy, so that none of their packages is imported. */
+import type { DType, Shape, Tensor } from '@sinter/ir';
+
+/** The weights of one parameter on the host. */
+export interface ParameterData {
+  data: Float32Array;
+  readonly shape: readonly number[];
+  readonly dtype: 'f32';
+}
+
+/** A graph input of a model, and what is known of its values. */
+export interface InputSpec {
+  /** Names are run-time sizes: `['batch', 'seq']`. The first is the batch. */
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Whole numbers from 0 to one less than this are allowed. */
+  readonly below?: number;
+  /** A value outside of that range which is allowed too: labels of −100 do not count. */
+  readonly ignored?: number;
+  /** What the elements are where an example lacks the field. */
+  readonly missing?: number;
+}
+
+/** A model that can be trained: weights on the host, and a function that builds its computation. */
+export interface TrainableModel {
+  /** Written to `config.json` and to the log. */
+  readonly config: object;
+  /** The weights by name; overwritten with the trained ones at every save and at the end. */
+  readonly parameters: Map<string, ParameterData>;
+  /** The graph inputs by name, labels included: `input_ids` `i32 ['batch', 'seq']`, `labels` `i32 ['batch']`. */
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  /** The most that run-time sizes may be: `{ seq: 512 }`. */
+  readonly dims?: Readonly<Record<string, number>>;
+  /**
+   * Builds the computation; a parameter is the state of its name. With labels among the inputs there is a `loss`, a
+   * scalar. `key` (`u32[2]`: seed, step) asks for a graph for training: dropout draws from it.
+   */
+  build(
+    inputs: Readonly<Record<string, Tensor>>,
+    options?: { readonly key?: Tensor },
+  ): { readonly loss?: Tensor | undefined; readonly logits: Tensor };
+  /** Writes the model into a folder. Without it, `config.json` and `model.safetensors` are written. */
+  save_pretrained?(folder: string): Promise<void>;
+}
+
+/** Where numbers are logged; a TensorBoard file writer is one. Calls return at once, `flush` waits for the disk. */
+export interface Sink {
+  scalar(tag: string, value: number, step: number): void;
+  text?(tag: string, markdown: string, step: number): void;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What is saved beside a model: a tokenizer. Its padding token is used by the default collator. */
+export interface ProcessingClass {
+  readonly pad_token_id?: number | null | undefined;
+  save_pretrained?(folder: string): unknown;
+}

@@ -1,0 +1,143 @@
+/** One run of training: how far it is, and how it begins, is saved and is found again. */
+import { join } from 'node:path';
+import type { TrainingArguments } from './arguments.ts';
+import { isBetter, metricName } from './best.ts';
+import type { Logs, StepResult, TrainerState } from './callbacks/callback.ts';
+import { freshState } from './callbacks/callback.ts';
+import type { LoopState } from './checkpoint.ts';
+import { lastCheckpoint, readCheckpoint, rotate, writeCheckpoint } from './checkpoint.ts';
+import { NonFiniteLossError, ResumeError, TrainerError } from './errors.ts';
+import type { ProcessingClass, TrainableModel } from './model.ts';
+import type { Programs } from './programs.ts';
+import type { RunLength } from './run-length.ts';
+
+/** What a run is about. */
+export interface RunOptions {
+  readonly model: TrainableModel;
+  readonly args: TrainingArguments;
+  readonly programs: Programs;
+  readonly length: RunLength;
+  /** Examples of the dataset. */
+  readonly examples: number;
+  readonly processing: ProcessingClass | undefined;
+}
+
+/** How far a run is. */
+export class Run {
+  readonly state: TrainerState;
+  readonly #loop: LoopState;
+  readonly #options: RunOptions;
+  readonly #began: { readonly time: number; readonly step: number };
+  #examples = 0;
+
+  private constructor(options: RunOptions, state: TrainerState, loop: LoopState) {
+    const { max_steps, epochs: num_train_epochs, logging_steps, eval_steps, save_steps } = options.length;
+    this.state = { ...state, max_steps, num_train_epochs, logging_steps, eval_steps, save_steps };
+    this.#loop = loop;
+    this.#options = options;
+    this.#began = { time: performance.now(), step: state.global_step };
+  }
+
+  /** A run as it is before the first step (`from` false), or as the last (`true`) or a given checkpoint has it. @throws ResumeError */
+  static async begin(options: RunOptions, from: boolean | string): Promise<Run> {
+    const { model, args, programs, examples } = options;
+    if (from === false) {
+      await programs.writeOptimizer({ rng: Uint32Array.of(args.seed, 0) });
+      await programs.push();
+      return new Run(options, freshState(args), { examples, loss_sum: 0, loss_since_log: 0, logged_step: 0 });
+    }
+    const folder = from === true ? await lastCheckpoint(args.output_dir) : from;
+    if (folder === undefined)
+      throw new ResumeError(
+        args.output_dir,
+        `there is no checkpoint to resume from in ${args.output_dir}; call train() without resume_from_checkpoint`,
+      );
+    const { state, loop, optimizer } = await readCheckpoint(folder, model, {
+      args,
+      examples,
+      optimizer: programs.optimizerNames(),
+    });
+    await programs.writeOptimizer(optimizer);
+    await programs.push();
+    return new Run(options, state, loop);
+  }
+
+  /** Which epoch the next step is of. */
+  get epoch(): number {
+    return Math.floor(this.state.global_step / this.#options.length.stepsPerEpoch);
+  }
+
+  /** Which step of its epoch the next one is. */
+  get position(): number {
+    return this.state.global_step % this.#options.length.stepsPerEpoch;
+  }
+
+  /** Counts a step. @throws NonFiniteLossError if it failed: then it was not applied */
+  async count(result: StepResult, examples: number): Promise<void> {
+    const { state } = this;
+    if (!Number.isFinite(result.loss) || !Number.isFinite(result.grad_norm)) {
+      const checkpoint = await lastCheckpoint(this.#options.args.output_dir);
+      throw new NonFiniteLossError({ ...result, step: state.global_step + 1, checkpoint });
+    }
+    state.global_step++;
+    state.epoch = state.global_step / this.#options.length.stepsPerEpoch;
+    state.num_input_tokens_seen += result.tokens;
+    this.#loop.loss_sum += result.loss;
+    this.#loop.loss_since_log += result.loss;
+    this.#examples += examples;
+  }
+
+  /** The mean loss since this was asked last. */
+  takeLoss(): number {
+    const loss = this.#loop.loss_since_log / (this.state.global_step - this.#loop.logged_step);
+    Object.assign(this.#loop, { loss_since_log: 0, logged_step: this.state.global_step });
+    return loss;
+  }
+
+  /** Remembers the evaluation of this step if it is the best one; says whether it is. */
+  judge(metrics: Logs): boolean {
+    const { args } = this.#options;
+    const value = metrics[metricName(args)];
+    if (value === undefined && args.metric_for_best_model !== null)
+      throw new TrainerError(
+        `metric_for_best_model is '${args.metric_for_best_model}'; the evaluation has ${Object.keys(metrics).join(', ')}`,
+      );
+    if (value === undefined || !isBetter(args, value, this.state.best_metric)) return false;
+    this.state.best_metric = value;
+    this.state.best_global_step = this.state.global_step;
+    return true;
+  }
+
+  /** Writes a checkpoint; gives its folder. */
+  async save(): Promise<string> {
+    const { model, args, programs, processing } = this.#options;
+    const { state } = this;
+    const folder = join(args.output_dir, `checkpoint-${state.global_step}`);
+    if (state.best_global_step === state.global_step) state.best_model_checkpoint = folder;
+    await programs.pull();
+    await writeCheckpoint(
+      folder,
+      model,
+      { state, loop: this.#loop, args, optimizer: await programs.readOptimizer() },
+      processing,
+    );
+    await rotate(args.output_dir, args.save_total_limit, [folder, state.best_model_checkpoint]);
+    return folder;
+  }
+
+  /** The mean loss of all steps, and how fast those of this process were. */
+  summary(): { readonly training_loss: number; readonly metrics: Logs } {
+    const { global_step } = this.state;
+    const seconds = (performance.now() - this.#began.time) / 1000;
+    const training_loss = global_step === 0 ? 0 : this.#loop.loss_sum / global_step;
+    return {
+      training_loss,
+      metrics: {
+        train_runtime: seconds,
+        train_samples_per_second: this.#examples / seconds,
+        train_steps_per_second: (global_step - this.#began.step) / seconds,
+        train_loss: training_loss,
+      },
+    };
+  }
+}

@@ -1,0 +1,94 @@
+/** The training step as the loop calls it: batches in, numbers out. One program does it, or two where gradients are accumulated. */
+import type { Program } from '@sinter/compiler';
+import type { TrainingArguments } from './arguments.ts';
+import type { StepResult } from './callbacks/callback.ts';
+import { tokensOf } from './data/collate.ts';
+import type { LoadedBatch } from './data/loader.ts';
+import { inputsFor } from './data/loader.ts';
+import type { TrainableModel } from './model.ts';
+import { adamw } from './optimizers/adamw.ts';
+import { decays } from './optimizers/decay.ts';
+import type { OptimizerFor } from './optimizers/optimizer.ts';
+import type { Programs } from './programs.ts';
+import type { RunLength } from './run-length.ts';
+import { schedule } from './schedules.ts';
+import type { StepOptions, Trained } from './step.ts';
+import { accumulateStep, applyStep, trainStep } from './step.ts';
+
+/** Takes one optimizer step over the batches; `onSubstep` is called between them. */
+export type TrainingStep = (batches: readonly LoadedBatch[], onSubstep?: () => Promise<void>) => Promise<StepResult>;
+
+/** What a step does, by the arguments. */
+export function stepOptions(
+  args: TrainingArguments,
+  length: Pick<RunLength, 'warmup' | 'max_steps'>,
+  optimizer?: OptimizerFor,
+): StepOptions {
+  return {
+    optimizer: optimizer ?? optimizerFor(args),
+    learning_rate: args.learning_rate,
+    schedule: schedule(args.lr_scheduler_type, {
+      warmup: length.warmup,
+      total: length.max_steps,
+      ...args.lr_scheduler_kwargs,
+    }),
+    max_grad_norm: args.max_grad_norm,
+  };
+}
+
+function optimizerFor(args: TrainingArguments): OptimizerFor {
+  const common = { beta1: args.adam_beta1, beta2: args.adam_beta2, epsilon: args.adam_epsilon };
+  const [decaying, plain] = [adamw({ ...common, weight_decay: args.weight_decay }), adamw(common)];
+  return (name) => (decays(name) ? decaying : plain);
+}
+
+/** Compiles the step. Programs of another length are other programs: the schedule is part of them. */
+export async function trainingStep(
+  model: TrainableModel,
+  programs: Programs,
+  args: TrainingArguments,
+  length: RunLength,
+  optimizer?: OptimizerFor,
+): Promise<TrainingStep> {
+  const options = stepOptions(args, length, optimizer);
+  const name = (what: string): string => `${what}, ${length.warmup} of ${length.max_steps} steps of warm-up`;
+  if (args.gradient_accumulation_steps === 1) {
+    const program = await programs.load(name('train'), () => trainStep(model, options));
+    return async ([only]) => {
+      const outputs = await program.run(inputsFor(program, only!));
+      return {
+        loss: scalar(outputs, 'loss'),
+        grad_norm: scalar(outputs, 'grad_norm'),
+        learning_rate: scalar(outputs, 'learning_rate'),
+        tokens: tokensOf(only!.batch),
+      };
+    };
+  }
+  let trained: readonly Trained[] = [];
+  const accumulate = await programs.load('accumulate', () => {
+    const made = accumulateStep(model, options);
+    trained = made.trained;
+    return made.graph;
+  });
+  const apply = await programs.load(name('apply'), () =>
+    applyStep(trained.length > 0 ? trained : accumulateStep(model, options).trained, options),
+  );
+  return async (batches, onSubstep) => {
+    let loss = 0;
+    for (const [i, one] of batches.entries()) {
+      if (i > 0) await onSubstep?.();
+      loss += scalar(await accumulate.run(inputsFor(accumulate, one)), 'loss') / batches.length;
+    }
+    const outputs = await apply.run();
+    return {
+      loss,
+      grad_norm: scalar(outputs, 'grad_norm'),
+      learning_rate: scalar(outputs, 'learning_rate'),
+      tokens: batches.reduce((sum, { batch }) => sum + tokensOf(batch), 0),
+    };
+  };
+}
+
+function scalar(outputs: Awaited<ReturnType<Program['run']>>, name: string): number {
+  return outputs[name]!.data[0]!;
+}
