@@ -89,7 +89,6 @@ function barrier(layout: HeaderLayout): FunctionCode {
   const [threads, generation, left] = [0, 1, 2];
   const seen = [...base, ...instruction(aop.i32Load, memarg(2, layout.generation)), ...get(generation)];
   const code = [
-    ...get(threads), ...i32(1), op.i32LeS, op.if, emptyBlock, op.return, op.end,
     ...base, ...instruction(aop.i32Load, memarg(2, layout.generation)), ...set(generation),
     ...base, ...i32(1), ...instruction(aop.i32Add, memarg(2, layout.arrived)),
     ...get(threads), ...i32(1), op.i32Sub, op.i32Eq, op.if, emptyBlock,

@@ -2,7 +2,8 @@
 import type { LoopExpr, Stmt } from '@sinter/compiler';
 import { bodyOf } from '@sinter/compiler';
 import type { DType } from '@sinter/ir';
-import type { Builder, Node } from './nodes.ts';
+import type { Linear } from './linear.ts';
+import type { Block, Builder, Node } from './nodes.ts';
 
 /** A buffer or private array in memory. `version` counts its writes: two loads are equal only between two of them. */
 export interface Memory { readonly k: 'memory'; readonly name: string; readonly dtype: DType; readonly base: Node; readonly offset: number; version: number }
@@ -16,13 +17,23 @@ export type Place = Memory | Registers;
 /** A `let` of a vector loop whose value differs between lanes. `loads`: its value may have changed if computed again. */
 export interface Varying { readonly vector: Node; readonly value: LoopExpr; readonly loads: boolean }
 
+/** An integer `let` as a sum, and the block that computes it: inside of that block indices see through the name. */
+export interface Form { readonly sum: Linear; readonly block: Block }
+
 /** The vector loop around: lane `l` is the iteration `first + l`. */
 export interface VectorLoop { readonly counter: string; readonly first: Node; readonly lets: Map<string, Varying>; readonly varies: Map<LoopExpr, boolean> }
 
 /** Forgets what a place holds, because it has been or may have been written. */
 export function forget(b: Builder, place: Place): void {
   if (place.k === 'memory') place.version++;
-  else place.locals.forEach((local, i) => { place.current[i] = b.get(local, true); });
+  else place.locals.forEach((_, i) => { renew(b, place, i); });
+}
+
+/** A local of registers holds something else from here on. */
+export function renew(b: Builder, registers: Registers, i: number): void {
+  const before = registers.current[i];
+  if (before) before.stale = true;
+  registers.current[i] = b.get(registers.locals[i]!, true);
 }
 
 const writes = new WeakMap<readonly Stmt[], ReadonlySet<string>>();

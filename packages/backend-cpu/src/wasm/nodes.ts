@@ -17,6 +17,7 @@ export interface Node {
   /** Cheaper to write again than to keep: constants and locals. */ readonly trivial: boolean;
   /** A local that a later instruction may overwrite. */ readonly mutable: boolean;
   /** The block in which it is computed. */ readonly home: Block;
+  /** A local that has been overwritten since. */ stale: boolean;
   // What the assembler notes:
   uses: number;
   shared: boolean;
@@ -63,7 +64,7 @@ export function nodeBuilder(params: readonly ValueType[]) {
   let count = 0;
 
   function make(part: Pick<Node, 'op' | 'type' | 'args' | 'code' | 'home'> & { constant?: number; trivial?: boolean; mutable?: boolean }): Node {
-    return { trivial: false, mutable: false, uses: 0, shared: false, local: -1, id: count++, ...part };
+    return { trivial: false, mutable: false, stale: false, uses: 0, shared: false, local: -1, id: count++, ...part };
   }
 
   /**

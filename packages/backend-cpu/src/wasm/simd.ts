@@ -117,6 +117,14 @@ function floatMinMax(b: Builder, op: 'min' | 'max', args: readonly Operand[]): N
   return vec(b, float[op]!, args.map((a) => a.vector()));
 }
 
+/** `p < q ? q : p` is what `pmax(p, q)` means, and `q < p ? q : p` is `pmin(p, q)`. */
+function clampOf(when: Node, then: Node, otherwise: Node): { readonly opcode: number; readonly args: readonly Node[] } | undefined {
+  if (when.op !== v.f32x4Lt) return undefined;
+  const [p, q] = when.args as [Node, Node];
+  if (then === q && otherwise === p) return { opcode: v.f32x4Pmax, args: [p, q] };
+  return then === p && otherwise === q ? { opcode: v.f32x4Pmin, args: [q, p] } : undefined;
+}
+
 function castVector(c: VectorContext, from: DType, to: DType, x: Operand): Node {
   const { b } = c;
   const n = x.vector();
@@ -149,6 +157,8 @@ export function vectorNode(c: VectorContext, op: ScalarOp, from: DType, to: DTyp
     case 'select': {
       const when = x.scalar;
       if (when?.constant !== undefined) return when.constant !== 0 ? y.vector() : z.vector();
+      const clamp = isFloat(to) ? clampOf(x.vector(), y.vector(), z.vector()) : undefined;
+      if (clamp) return vec(b, clamp.opcode, clamp.args);
       return vec(b, c.relaxed ? v.i32x4RelaxedLaneselect : v.bitselect, [y.vector(), z.vector(), x.vector()]);
     }
     case 'cast': return castVector(c, from, to, x);
