@@ -11,13 +11,12 @@ export async function walk(print: (text: string) => void, backend: Backend = int
   const x = ir.input('x', ['batch', 4]);
   const weight = ir.state('weight', [4, 3]);
   const bias = ir.state('bias', [3]);
-  const labels = ir.input('labels', ['batch'], 'i32');
-  const probabilities = ir.softmax(ir.add(ir.matmul(x, weight), bias));
-  const loss = ir.crossEntropy(ir.add(ir.matmul(x, weight), bias), labels);
-  const forward = ir.graph('classifier', { outputs: { probabilities } });
-  stage(0, 'The graph of a classifier', ir.printGraph(forward));
+  const y = ir.tanh(ir.add(ir.matmul(x, weight), bias));
+  stage(0, 'A layer, as a graph', ir.printGraph(ir.graph('layer', { outputs: { y } })));
 
   // 1. Gradients are more nodes. Training is nothing but updates of state.
+  const target = ir.input('target', ['batch', 3]);
+  const loss = ir.mean(ir.square(ir.sub(y, target)));
   const [gradWeight, gradBias] = ir.gradients(loss, [weight, bias]);
   const train = ir.graph('train', {
     outputs: { loss },
@@ -32,22 +31,22 @@ export async function walk(print: (text: string) => void, backend: Backend = int
   const planned = makePlan(train, backend.target);
   stage(3, 'What is computed together, and what for', String(explain(planned, { batch: 8 })));
   const { plan } = planned;
-  stage(4, 'A kernel: softmax and its gradient, row by row', printKernel(plan.kernels.find((k) => k.name.startsWith('row'))!));
+  stage(4, 'A kernel: the gradient of the bias, and its update in place', printKernel(plan.kernels.find((k) => k.name.startsWith('column'))!));
 
   // 5. The plan is everything a backend needs.
-  stage(5, 'The plan', printPlan({ ...plan, kernels: [] }));
+  stage(5, 'The plan', printPlan(plan).split('\nkernel ')[0]!);
 
   // 6. Building makes bytes and needs no device; loading makes a program and needs no compiler.
   const artifact = await backend.build(plan);
-  const size = Object.values(artifact.code).reduce((sum, code) => sum + code.length, 0);
-  stage(6, 'The artifact', `${artifact.kernels.length} kernels, ${artifact.steps.length} steps, code of ${size > 0 ? 'some kilobytes' : 'no bytes'} for backend '${artifact.backend}'`);
+  const code = Object.keys(artifact.code).join(', ');
+  stage(6, 'The artifact', `for backend '${artifact.backend}': ${artifact.kernels.length} kernels, ${artifact.steps.length} steps, code in ${code}`);
 
   // 7. A run: inputs in, outputs out, state updated in place.
   const program: Program = await backend.load(artifact);
   await program.state.write('weight', Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)));
   const batch = {
     x: { data: Float32Array.from({ length: 12 }, (_, i) => Math.cos(i * i)), shape: [3, 4] },
-    labels: { data: Int32Array.of(0, 2, 1), shape: [3] },
+    target: { data: Float32Array.of(0.5, -0.5, 0, 0.2, 0.8, -0.3, 0, 0.1, 0.9), shape: [3, 3] },
   };
   const losses: string[] = [];
   for (let step = 0; step < 5; step++) losses.push((await program.run(batch)).loss!.data[0]!.toFixed(4));

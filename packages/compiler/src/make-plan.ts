@@ -1,6 +1,6 @@
 /** From groups to a plan: kernels made once, buffers with lifetimes, state updated in place where nothing reads it later. */
 import type { DType, Expr, Graph, Tensor } from '@sinter/ir';
-import { dimNames, elements, graphDims, graphRoots, GraphError, ops, sourceName, Tensor as T, topological } from '@sinter/ir';
+import { dimNames, elements, graphDims, graphRoots, GraphError, ops, simplifier, sourceName, Tensor as T, topological } from '@sinter/ir';
 import type { BufferRole, DimRange, PlanBuffer, Port, Ports, Step } from './artifact/format.ts';
 import { decompose } from './decompose.ts';
 import type { Fused, Group } from './fuse.ts';
@@ -160,8 +160,9 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
   for (const { from, state } of copies) emit(copyKernel(from), [index.get(from)!, state]);
 
   const last = Math.max(0, planSteps.length - 1);
+  const simplify = simplifier({ range: (name) => dims[name] });
   const done = buffers.map((b): PlanBuffer => ({
-    name: b.name, dtype: b.dtype, length: b.length, role: b.role,
+    name: b.name, dtype: b.dtype, length: simplify(b.length), role: b.role,
     live: b.role === 'scratch' ? [b.first, b.last] : b.role === 'input' ? [0, Math.max(0, b.last)] : b.role === 'output' ? [Math.min(b.first, last), last] : [0, last],
   }));
   const port = (t: Tensor, buffer: number): Port => ({ shape: t.shape, dtype: t.dtype, buffer });

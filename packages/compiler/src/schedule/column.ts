@@ -5,7 +5,7 @@ import type { Group } from '../fuse.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../loop.ts';
 import { load, store } from '../loop.ts';
 import type { ScheduleContext, Scheduled } from './draft.ts';
-import { draft, ix, kernelName, lastOf, local, loop, operations, replace, v } from './draft.ts';
+import { draft, ix, kernelName, lastOf, local, loop, operations, readElsewhere, replace, v } from './draft.ts';
 import { combine, initial } from './row.ts';
 
 /** Columns of one block: a cache line of floats. */
@@ -57,6 +57,8 @@ export function scheduleColumn(ctx: ScheduleContext, group: Group): Scheduled {
   const bind = (x: LoopExpr, acc: readonly string[], slot: LoopExpr): LoopExpr =>
     replace(x, Object.fromEntries(reductions.map((t, i) => [`sum${i}`, load(acc[i]!, slot, t.dtype)])));
 
+  // What is reduced is read at many places, what follows at one.
+  const keep = new Set([...readElsewhere(values, position), ...readElsewhere(terms, position)]);
   const fixed = d.fixed(width);
   const blocks = ix.ceilDiv(width, block);
   const first = ix.mul(ix.mod(v('g'), blocks), ix.int(block));
@@ -74,5 +76,5 @@ export function scheduleColumn(ctx: ScheduleContext, group: Group): Scheduled {
       { k: 'let', name: local('first'), value: first },
       ...body,
     ]),
-  ], flops);
+  ], flops, { keep });
 }

@@ -10,7 +10,7 @@ import { isData } from '../fuse.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../loop.ts';
 import { load, store } from '../loop.ts';
 import type { ScheduleContext, Scheduled, Scratch } from './draft.ts';
-import { dependsOn, draft, ix, kernelName, local, loop, operations, replace, storeAll, v } from './draft.ts';
+import { dependsOn, draft, ix, kernelName, local, loop, operations, readElsewhere, replace, storeAll, v } from './draft.ts';
 import type { Tile } from './tiles.ts';
 import { chooseTile } from './tiles.ts';
 
@@ -184,6 +184,7 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
       return storeAll(group.outputs.map((_, o) => ({ to: targets[o]!, at: replace(position, at), value: replace(values[o]!, at) })));
     })]);
   };
+  const keep = readElsewhere(values, position).add(a).add(b);
   const blocks = ix.mul(mBlocks, nBlocks);
   const flops = ix.mul(ix.product([size(p.batch), M, N]), ix.add(ix.mul(K, ix.int(2)), ix.int(operations(values))));
   out.push(d.close(kernelName('contract', ctx.fused, group.outputs), [
@@ -199,6 +200,6 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
         finish(v('row'), v('column')),
       ])]),
     ]),
-  ], flops));
+  ], flops, { keep }));
   return out;
 }

@@ -145,6 +145,13 @@ export function visitExprs(body: readonly Stmt[], visit: (x: LoopExpr) => void):
   }
 }
 
+/** The buffers that are read elsewhere than at `position`: those must not be overwritten. */
+export function readElsewhere(values: readonly LoopExpr[], position: LoopExpr): Set<string> {
+  const names = new Set<string>();
+  visitExprs(values.map((value) => ({ k: 'let', name: '', value })), (x) => { if (x.k === 'load' && x.at !== position) names.add(x.from); });
+  return names;
+}
+
 /** Whether a body has a variable of a name. */
 export function usesName(body: readonly Stmt[], name: string): boolean {
   let used = false;

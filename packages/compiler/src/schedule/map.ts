@@ -4,7 +4,7 @@ import { elements, flatIndex, unflatten } from '@sinter/ir';
 import type { Group } from '../fuse.ts';
 import type { LoopExpr, Stmt } from '../loop.ts';
 import type { Draft, ScheduleContext, Scheduled } from './draft.ts';
-import { dependsOn, draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v, visitExprs } from './draft.ts';
+import { dependsOn, draft, ix, kernelName, lastOf, local, loop, operations, readElsewhere, replace, storeAll, v, visitExprs } from './draft.ts';
 
 /** Elements that a thread takes at a time. */
 const block = 4096;
@@ -20,13 +20,6 @@ function lowerOutputs(d: Draft, group: Group, at: readonly LoopExpr[]): Output[]
   const position = d.low.simplify(flatIndex(group.space, at as readonly Expr[]));
   const values = group.outputs.map((t) => d.low.at(t, at));
   return group.outputs.map((t, i) => ({ to: d.buffer(t, 'write'), at: position, value: values[i]! }));
-}
-
-/** The buffers that are read elsewhere than at `position`: those must not be overwritten. */
-function readElsewhere(values: readonly LoopExpr[], position: LoopExpr): Set<string> {
-  const names = new Set<string>();
-  visitExprs(values.map((value) => ({ k: 'let', name: '', value })), (x) => { if (x.k === 'load' && x.at !== position) names.add(x.from); });
-  return names;
 }
 
 /** All elements in one row: possible when each operand is read at the position that is written, or at one fixed place. */
