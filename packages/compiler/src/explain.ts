@@ -27,6 +27,7 @@ export interface Explanation {
   /** Bytes of the arena, and the least that any assignment could need: the largest sum of buffers that live at once. */
   readonly arenaBytes: number;
   readonly arenaLowerBound: number;
+  /** The table. */
   toString(): string;
 }
 

@@ -5,7 +5,13 @@ import { mergeEqual } from './passes/cse.ts';
 import { recognise } from './passes/recognise.ts';
 
 /** A pass: graph to graph, same meaning. */
-export interface Pass { readonly name: string; readonly guarantees: string; readonly run: (g: Graph) => Graph }
+export interface Pass {
+  readonly name: string;
+  /** What holds of every graph after it. */
+  readonly guarantees: string;
+  /** The pass itself. */
+  readonly run: (g: Graph) => Graph;
+}
 
 /** The passes in the order in which they run. What follows them is fuse, lower, schedule and plan. */
 export const passes: readonly Pass[] = [

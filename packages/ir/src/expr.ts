@@ -71,13 +71,62 @@ export function variable(name: string, dtype: DType = 'i32'): VarExpr {
 
 /** Constructors of every scalar op. Operands of one op have one dtype; `cast` changes it. */
 export const e = {
-  add: binary('add'), sub: binary('sub'), mul: binary('mul'), div: binary('div'), mod: binary('mod'),
-  min: binary('min'), max: binary('max'), pow: binary('pow'),
-  lt: compare('lt'), le: compare('le'), eq: compare('eq'),
-  and: binary('and'), or: binary('or'), xor: binary('xor'), mulhi: binary('mulhi'),
-  shl: binary('shl'), shr: binary('shr'),
-  neg: unary('neg'), abs: unary('abs'), exp: unary('exp'), log: unary('log'), sqrt: unary('sqrt'),
-  sin: unary('sin'), cos: unary('cos'), tanh: unary('tanh'), erf: unary('erf'), floor: unary('floor'), round: unary('round'),
+  /** `a + b`. */
+  add: binary('add'),
+  /** `a − b`. */
+  sub: binary('sub'),
+  /** `a · b`. */
+  mul: binary('mul'),
+  /** `a / b`; integers truncate toward zero. */
+  div: binary('div'),
+  /** The remainder of `a / b`, with the sign of `a`. */
+  mod: binary('mod'),
+  /** The smaller; NaN if one is. */
+  min: binary('min'),
+  /** The larger; NaN if one is. */
+  max: binary('max'),
+  /** `a` to the power `b`. */
+  pow: binary('pow'),
+  /** `a < b`, as `bool`. */
+  lt: compare('lt'),
+  /** `a ≤ b`, as `bool`. */
+  le: compare('le'),
+  /** `a = b`, as `bool`. */
+  eq: compare('eq'),
+  /** Bitwise and. */
+  and: binary('and'),
+  /** Bitwise or. */
+  or: binary('or'),
+  /** Bitwise exclusive or. */
+  xor: binary('xor'),
+  /** The high 32 bits of an unsigned product. */
+  mulhi: binary('mulhi'),
+  /** Bits shifted left. */
+  shl: binary('shl'),
+  /** Bits shifted right; `i32` keeps its sign. */
+  shr: binary('shr'),
+  /** `−a`. */
+  neg: unary('neg'),
+  /** The absolute value. */
+  abs: unary('abs'),
+  /** e to the power `a`. */
+  exp: unary('exp'),
+  /** The natural logarithm. */
+  log: unary('log'),
+  /** The square root. */
+  sqrt: unary('sqrt'),
+  /** Sine, of radians. */
+  sin: unary('sin'),
+  /** Cosine, of radians. */
+  cos: unary('cos'),
+  /** The hyperbolic tangent. */
+  tanh: unary('tanh'),
+  /** The error function. */
+  erf: unary('erf'),
+  /** The largest integer ≤ `a`. */
+  floor: unary('floor'),
+  /** The nearest integer, halves to even. */
+  round: unary('round'),
   /** `when ? then : otherwise`, both computed. */
   select<L extends Typed = never>(when: Expr<L>, then: Expr<L>, otherwise: Expr<L>): Expr<L> {
     return node('select', [when, then, otherwise], (then as E<L>).dtype);

@@ -31,32 +31,39 @@ export interface OpBase<A> {
 /** Element by element: operands broadcast, the result is a scalar expression of them. */
 export interface MapOp<A> extends OpBase<A> {
   readonly kind: 'map';
+  /** The result, from the operands' values at one element. */
   readonly scalar: (args: readonly Expr[], attrs: A) => Expr;
 }
 /** Combines the elements along `attrs.axes`, which disappear from the shape. */
 export interface ReduceOp<A> extends OpBase<A> {
   readonly kind: 'reduce';
+  /** What combining starts from: the value that changes nothing. */
   readonly init: (dtype: DType) => number;
+  /** Two values into one; associative. */
   readonly combine: (a: Expr, b: Expr) => Expr;
 }
 /** Moves elements without changing them: an index map from the result to each input. */
 export interface ViewOp<A> extends OpBase<A> {
   readonly kind: 'view';
+  /** For each input, where the element at `out` is read. */
   readonly index: (out: readonly Expr[], node: Tensor) => readonly ViewIndex[];
 }
 /** A leaf: data handed in (`input`, `state`, `constant`), or a formula of the position when `value` is there. */
 export interface SourceOp<A> extends OpBase<A> {
   readonly kind: 'source';
+  /** The element at a position; absent where the data is handed in. */
   readonly value?: (at: readonly Expr[], node: Tensor) => Expr;
 }
 /** Pseudo-random elements: a formula of the flat position and of a key tensor's two `u32` words. */
 export interface RandomOp<A> extends OpBase<A> {
   readonly kind: 'random';
+  /** The element at a flat position (`u32` after a cast), from the two words of the key. */
   readonly value: (flat: Expr, key: readonly [Expr, Expr], attrs: A) => Expr;
 }
 /** Ops whose structure is their kind itself; `evaluate` is the reference, lowering knows the kind. */
 export interface StructuredOp<A> extends OpBase<A> {
   readonly kind: 'contract' | 'gather' | 'scatter' | 'update';
+  /** The reference: the elements of the result, from operands with the shapes of this run. */
   readonly evaluate: (node: Tensor, args: readonly Value[], shape: readonly number[], sizes: Sizes) => Data;
 }
 

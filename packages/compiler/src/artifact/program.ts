@@ -32,5 +32,6 @@ export interface Program {
   memory(sizes: Readonly<Record<string, number>>): { readonly state: number; readonly arena: number };
   /** Frees what the program holds. State that is shared lives until its last program is closed. */
   close(): void;
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
