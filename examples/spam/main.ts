@@ -40,7 +40,7 @@ const { name, model, tokenizer, pretrained } = await startModel(train.map((m) =>
 say(`${name}: ${(model.num_parameters() / 1e6).toFixed(1)} M parameters`);
 
 // What four minutes on two cores allow; a machine with more takes --mails, --epochs and --max-length.
-const recipe = pretrained ? { mails: 2400, epochs: 1, max_length: 96, learning_rate: 1e-4 } : { mails: Infinity, epochs: 5, max_length: 128, learning_rate: 1e-3 };
+const recipe = pretrained ? { mails: 2400, epochs: 1, max_length: 96, learning_rate: 2e-4 } : { mails: Infinity, epochs: 3, max_length: 128, learning_rate: 1e-3 };
 const max_length = Number(options['max-length'] ?? recipe.max_length);
 const learnFrom = train.slice(0, Number(options.mails ?? Math.min(recipe.mails, train.length)));
 const train_dataset = encode(tokenizer, learnFrom, max_length);
@@ -56,7 +56,7 @@ const args = new TrainingArguments({
   warmup_ratio: 0.1,
   weight_decay: 0.01,
   group_by_length: true,
-  logging_steps: 10,
+  logging_steps: 0.1,
   save_strategy: 'no',
   report_to: 'tensorboard',
   seed,
