@@ -6,8 +6,8 @@
  * anchor (contraction, reduction, scatter) with the maps that follow it, or maps alone. A tensor joins a group when it is
  * computed over the same space and everything else that it reads is there before the group runs.
  */
-import type { Graph, ReduceAttrs, Shape, Tensor } from '@sinter/ir';
-import { graphRoots, ops, sameShape, Tensor as T, topological } from '@sinter/ir';
+import type { ContractAttrs, Graph, ReduceAttrs, Shape, Tensor } from '@sinter/ir';
+import { graphRoots, ops, parseSpec, sameShape, Tensor as T, topological } from '@sinter/ir';
 import { elementCost, storeThreshold } from './cost.ts';
 import type { DimRanges } from './lower.ts';
 import { orderGroups } from './order.ts';
@@ -42,6 +42,8 @@ export interface Fused {
   readonly groupOf: ReadonlyMap<Tensor, Group>;
   /** Why each tensor that need not be stored is stored all the same. */
   readonly stored: ReadonlyMap<Tensor, string>;
+  /** Contractions that compute an operand again while they pack it, and those operands: see {@link recomputedOperands}. */
+  readonly recomputed: ReadonlyMap<Tensor, ReadonlySet<Tensor>>;
 }
 
 const reshape = ops.get('reshape')!;
@@ -107,6 +109,50 @@ function limitDepth(order: readonly Tensor[], stored: Map<Tensor, string>): Read
 }
 const maxDepth = 150;
 
+/**
+ * An operand that was stored for an early reader and is packed by a late one (the activations of a forward pass, for the gradient of
+ * a weight) is computed again while it is packed, where what it is made of is alive until then anyway: the operand itself
+ * then need not be.
+ */
+function recomputedOperands(
+  order: readonly Tensor[],
+  index: ReadonlyMap<Tensor, number>,
+  stored: ReadonlyMap<Tensor, string>,
+  grouping: Grouping,
+): Map<Tensor, ReadonlySet<Tensor>> {
+  const cost = elementCost((t) => stored.has(t) || isData(t));
+  const readersOf = new Map<Tensor, Tensor[]>();
+  for (const t of order) if (stored.has(t)) for (const leaf of grouping.leaves(t)) readersOf.set(leaf, [...(readersOf.get(leaf) ?? []), t]);
+  const out = new Map<Tensor, Set<Tensor>>();
+  for (const x of order) {
+    if (x.op.kind !== 'map' || stored.get(x) !== 'operand of a contraction' || cost(x) > maxRecompute) continue;
+    const readers = readersOf.get(x) ?? [];
+    const [first, last] = [readers[0], readers.at(-1)];
+    if (!first || first === last || last!.op.kind !== 'contract' || !isPackedOperand(last!, x)) continue;
+    const halfway = (index.get(first)! + index.get(last!)!) / 2;
+    // Only the last reader packs it anew: the buffer is free after the one before.
+    const lateReaders = readers.filter((r) => index.get(r)! > halfway);
+    const livesOn = (leaf: Tensor): boolean => isData(leaf) || !sameShape(leaf.shape, x.shape)
+      || (readersOf.get(leaf) ?? []).some((r) => r !== x && index.get(r)! > index.get(first)!);
+    if (lateReaders.length === 1 && [...grouping.leaves(x)].every(livesOn)) out.set(last!, new Set([...(out.get(last!) ?? []), x]));
+  }
+  return out;
+}
+/** The work up to which an element is computed again, in the units of `elementCost`. */
+const maxRecompute = 40;
+
+/** Whether a contraction packs this operand rather than read its rows in place: the right one always, the left one if its rows are not contiguous. */
+function isPackedOperand(contraction: Tensor, x: Tensor): boolean {
+  const labels = parseSpec((contraction.attrs as ContractAttrs).spec);
+  const throughViews = (t: Tensor): boolean => t === x || (t.op.kind === 'view' && t.inputs.length === 1 && throughViews(t.inputs[0]!));
+  return contraction.inputs.some((operand, i) => {
+    if (!throughViews(operand)) return false;
+    const names = i === 0 ? labels.a : labels.b;
+    const free = i === 0 ? labels.m : labels.n;
+    return free.includes(labels.out.at(-1)!) || !labels.k.includes(names.at(-1)!);
+  });
+}
+
 const anchors = new Set(['contract', 'reduce', 'scatter']);
 
 /** Options of {@link fuse}. */
@@ -146,17 +192,24 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
       for (const t of more) stored.set(t, 'read by several kernels');
       continue;
     }
+    const recomputed = join ? recomputedOperands(order, index, stored, grouping) : new Map<Tensor, ReadonlySet<Tensor>>();
     const read = new Set<Tensor>(roots);
     const reads = new Map<Group, Set<Tensor>>();
     for (const group of grouping.groups) {
       const own = new Set<Tensor>();
-      for (const t of group.members) for (const leaf of grouping.leaves(t)) if (grouping.groupOf.get(leaf) !== group) own.add(leaf);
+      const add = (t: Tensor, again: ReadonlySet<Tensor> | undefined): void => {
+        for (const leaf of grouping.leaves(t)) {
+          if (again?.has(leaf)) add(leaf, undefined);
+          else if (grouping.groupOf.get(leaf) !== group) own.add(leaf);
+        }
+      };
+      for (const t of group.members) add(t, recomputed.get(t));
       for (const t of own) read.add(t);
       reads.set(group, own);
     }
     for (const group of grouping.groups) group.outputs = group.members.filter((t) => read.has(t));
     const groups = orderGroups(grouping.groups.filter((g) => g.outputs.length > 0), reads, roots, options.dims);
-    return { graph, groups, groupOf: grouping.groupOf, stored };
+    return { graph, groups, groupOf: grouping.groupOf, stored, recomputed };
   }
 }
 

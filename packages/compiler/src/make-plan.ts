@@ -192,7 +192,7 @@ function copyKernel(t: Tensor): Kernel {
   const group: Group = { kind: 'map', space: t.shape, members: [copy], outputs: [copy], first: 0 };
   const stored = new Map([[t, 'copied'], [copy, 'copy']]);
   const graph: Graph = { name: 'copy', inputs: {}, state: {}, outputs: { copy }, updates: {} };
-  const scheduled = schedule({ fused: { graph, groups: [group], groupOf: new Map([[copy, group]]), stored }, target: copyTarget, dims: {} }, group)[0]!;
+  const scheduled = schedule({ fused: { graph, groups: [group], groupOf: new Map([[copy, group]]), stored, recomputed: new Map() }, target: copyTarget, dims: {} }, group)[0]!;
   return { ...scheduled.kernel, name: 'copy' };
 }
 const copyTarget: Target = {

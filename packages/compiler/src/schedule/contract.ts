@@ -21,12 +21,14 @@ interface Product {
   readonly indexA: (at: Counters) => LoopExpr[];
   readonly indexB: (at: Counters) => LoopExpr[];
   readonly indexOut: (at: Counters) => LoopExpr[];
+  /** Operands that are computed again while they are packed. */
+  readonly recomputed: ReadonlySet<Tensor> | undefined;
   readonly batch: readonly Dim[]; readonly m: readonly Dim[]; readonly n: readonly Dim[]; readonly k: readonly Dim[];
 }
 type Counters = Readonly<Record<'batch' | 'm' | 'n' | 'k', LoopExpr>>;
 
 /** Reads the labels. The operand that has the result's innermost axis is the right one, so that rows of the result are vectors. */
-function productOf(t: Tensor): Product {
+function productOf(t: Tensor, recomputed: Product['recomputed']): Product {
   const { spec } = t.attrs as { spec: string };
   const labels = parseSpec(spec);
   const [x, y] = t.inputs as [Tensor, Tensor];
@@ -44,7 +46,7 @@ function productOf(t: Tensor): Product {
     return names.map((l) => values.get(l)!);
   };
   return {
-    a: swap ? y : x, b: swap ? x : y,
+    a: swap ? y : x, b: swap ? x : y, recomputed,
     indexA: index(swap ? labels.b : labels.a), indexB: index(swap ? labels.a : labels.b), indexOut: index(labels.out),
     batch: dims(parts.batch), m: dims(parts.m), n: dims(parts.n), k: dims(parts.k),
   };
@@ -62,7 +64,7 @@ function declare(d: ReturnType<typeof draft>, p: Product): void {
 
 /** Packs one operand: `[batch, panel, k, width]`, the last panel filled up with copies of the last row or column. */
 function pack(ctx: ScheduleContext, p: Product, side: 'a' | 'b', width: number, target: Scratch): Scheduled {
-  const d = draft(ctx, undefined);
+  const d = draft(ctx, undefined, undefined, p.recomputed);
   declare(d, p);
   const [t, index, axis, name] = side === 'a' ? [p.a, p.indexA, size(p.m), 'm'] as const : [p.b, p.indexB, size(p.n), 'n'] as const;
   const value = d.low.at(t, index(counters));
@@ -89,7 +91,7 @@ function pack(ctx: ScheduleContext, p: Product, side: 'a' | 'b', width: number, 
 
 /** Where the rows of the left operand lie, if they can be read in place: contiguous along `k`, with nothing to compute. */
 function rowsInPlace(ctx: ScheduleContext, p: Product): { readonly from: Tensor; readonly row: LoopExpr } | undefined {
-  const d = draft(ctx, undefined);
+  const d = draft(ctx, undefined, undefined, p.recomputed);
   declare(d, p);
   const value = d.low.at(p.a, p.indexA(counters));
   if (value.k !== 'load') return undefined;
@@ -106,7 +108,7 @@ function rowsInPlace(ctx: ScheduleContext, p: Product): { readonly from: Tensor;
 /** Schedules a contraction with the maps that follow it: up to two packing kernels, then the product. */
 export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[] {
   const t = group.members[0]!;
-  const p = productOf(t);
+  const p = productOf(t, ctx.fused.recomputed.get(t));
   const tile: Tile = { ...chooseTile(ctx.target), ...ctx.tile };
   const probe = draft(ctx, undefined);
   const fixedM = probe.fixed(size(p.m));

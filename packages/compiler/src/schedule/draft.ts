@@ -72,8 +72,13 @@ export interface Draft {
   close(name: string, body: readonly Stmt[], flops: LoopExpr, extra?: CloseOptions): Scheduled;
 }
 
-/** Starts a kernel for a group; `held` tells which tensors are in registers. */
-export function draft(ctx: ScheduleContext, group: Group | undefined, held: (t: Tensor, at: readonly LoopExpr[]) => LoopExpr | undefined = () => undefined): Draft {
+/** Starts a kernel for a group; `held` tells which tensors are in registers, `recomputed` are computed again though they are stored. */
+export function draft(
+  ctx: ScheduleContext,
+  group: Group | undefined,
+  held: (t: Tensor, at: readonly LoopExpr[]) => LoopExpr | undefined = () => undefined,
+  recomputed?: ReadonlySet<Tensor>,
+): Draft {
   const bindings = new Map<Binding, KernelBuffer>();
   const buffer = (b: Binding, access: KernelBuffer['access']): string => {
     const known = bindings.get(b);
@@ -88,7 +93,7 @@ export function draft(ctx: ScheduleContext, group: Group | undefined, held: (t: 
   const low = lowering({
     dims: ctx.dims,
     held,
-    isStored: (t) => isData(t) || (stored.has(t) && groupOf.get(t) !== group),
+    isStored: (t) => isData(t) || (stored.has(t) && groupOf.get(t) !== group && !recomputed?.has(t)),
     buffer: (t) => buffer(t, 'read'),
   });
   return {
