@@ -36,6 +36,9 @@ export interface PlanStep { readonly group: Group; readonly scheduled: Scheduled
 /** A plan and how it came about. */
 export interface Planned { readonly plan: Plan; readonly steps: readonly PlanStep[]; readonly fused: Fused }
 
+/** Sizes are counted in `i32`. While compiling, a size without a limit is taken as unbounded: sizes never wrap. */
+const largestSize = 2147483647;
+
 function rangesOf(g: Graph, options: PlanOptions): Record<string, DimRange> {
   const names = graphDims(g);
   for (const name of Object.keys(options.dims ?? {})) {
@@ -43,7 +46,7 @@ function rangesOf(g: Graph, options: PlanOptions): Record<string, DimRange> {
   }
   return Object.fromEntries(names.map((name) => {
     const given = options.dims?.[name];
-    return [name, typeof given === 'number' ? { min: given, max: given } : { min: given?.min ?? 1, max: given?.max ?? 2147483647 }];
+    return [name, typeof given === 'number' ? { min: given, max: given } : { min: given?.min ?? 1, max: given?.max ?? Infinity }];
   }));
 }
 
@@ -169,7 +172,8 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
   const ports = (record: Graph['outputs'], find: (name: string, t: Tensor) => number): Ports =>
     Object.fromEntries(Object.entries(record).map(([name, t]) => [name, port(t, find(name, t))]));
   return {
-    name: g.name, dims,
+    name: g.name,
+    dims: Object.fromEntries(Object.entries(dims).map(([name, r]) => [name, { min: r.min, max: Math.min(r.max, largestSize) }])),
     // An input or state that was simplified away is still part of the program's signature.
     inputs: ports(g.inputs, (name, t) => byName.get(`input ${name}`) ?? addUnused(done, t, 'input', last)),
     outputs: ports(fused.graph.outputs, (_, t) => index.get(t)!),
