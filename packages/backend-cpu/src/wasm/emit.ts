@@ -9,7 +9,7 @@ import { unsigned } from './encode.ts';
 import type { Expressions, Names } from './expressions.ts';
 import { bytesOf, expressions } from './expressions.ts';
 import type { Memory, Place, Registers } from './names.ts';
-import { eachLoad, expandedLanes, forget, isExpanded, loopsIn, mentions, written } from './names.ts';
+import { eachLoad, expandedLanes, forget, isExpanded, renew, loopsIn, mentions, written } from './names.ts';
 import type { Node } from './nodes.ts';
 import { nodeBuilder } from './nodes.ts';
 import { op as o, vop as v } from './opcodes.ts';
@@ -48,9 +48,9 @@ export function emitKernel(kernel: Kernel, outside: Surroundings): KernelCode {
   const params = [...(grid ? ['counter', 'threads'] : []), ...kernel.buffers.map((buffer) => buffer.name)];
   const type: FunctionType = { params: params.map(() => 'i32' as const), results: [] };
   const b = nodeBuilder(type.params);
-  const names: Names = { b, values: new Map(), places: new Map(), natural: new WeakSet(), vectorLoop: undefined, fail };
+  const names: Names = { b, values: new Map(), places: new Map(), natural: new WeakSet(), splats: new Map(), forms: new Map(), vectorLoop: undefined, fail };
   kernel.buffers.forEach(({ name, dtype }, i) => {
-    names.places.set(name, { k: 'memory', name, dtype, base: b.get(params.length - kernel.buffers.length + i), offset: 0, version: 0 });
+    names.places.set(name, { k: 'memory', id: name, dtype, base: b.get(params.length - kernel.buffers.length + i), offset: 0, version: 0 });
   });
   const header = b.pure(o.globalGet, 'i32', [], unsigned(outside.globals.base));
   for (const dim of kernel.dims) {
@@ -77,14 +77,16 @@ interface Tickets { readonly tickets: Node; readonly threads: Node }
 function statements(names: Names, x: Expressions, outside: Surroundings) {
   const { b } = names;
   let scratchTop = 0;
+  let allocated = 0;
   let scratchPeak = 0;
 
   /** Runs `body` and then takes back the names that it has added. */
   function scoped(body: () => void): void {
-    const [values, places, top] = [new Map(names.values), new Map(names.places), scratchTop];
+    const [values, places, forms, top] = [new Map(names.values), new Map(names.places), new Map(names.forms), scratchTop];
     body();
     restore(names.values, values);
     restore(names.places, places);
+    restore(names.forms, forms);
     scratchTop = top;
     x.reset();
   }
@@ -117,7 +119,7 @@ function statements(names: Names, x: Expressions, outside: Surroundings) {
       names.fail(`'${s.k}' stands beside a grid loop; only lets may`);
     }
     switch (s.k) {
-      case 'let': names.values.set(s.name, settle(x.scalar(s.value))); break;
+      case 'let': scalarLet(s); break;
       case 'alloc': names.places.set(s.name, allocate(s, rest)); break;
       case 'store': storeScalar(s); break;
       case 'if': {
@@ -136,6 +138,19 @@ function statements(names: Names, x: Expressions, outside: Surroundings) {
       default: s satisfies never;
     }
     x.reset();
+  }
+
+  function scalarLet(s: LetStmt): void {
+    const value = settle(x.scalar(s.value));
+    names.values.set(s.name, value);
+    x.keepForm(s.name, s.value);
+    if (s.value.k !== 'load') return;
+    // Which of the two is used shows later; the other is left out.
+    const everywhere = x.splatLoad(s.value);
+    if (everywhere) {
+      b.evaluate(everywhere);
+      names.splats.set(value, everywhere);
+    }
   }
 
   /** A value that stays as it is now, computed here. */
@@ -161,7 +176,7 @@ function statements(names: Names, x: Expressions, outside: Surroundings) {
     scratchTop += Math.ceil((s.length * dtypeBytes[s.dtype]) / scratchAlign) * scratchAlign;
     scratchPeak = Math.max(scratchPeak, scratchTop);
     const base = b.pure(o.globalGet, 'i32', [], unsigned(outside.globals.scratch));
-    return { k: 'memory', name: s.name, dtype: s.dtype, base, offset, version: 0 };
+    return { k: 'memory', id: `${s.name}#${allocated++}`, dtype: s.dtype, base, offset, version: 0 };
   }
 
   // ---- loops
@@ -243,7 +258,7 @@ function statements(names: Names, x: Expressions, outside: Surroundings) {
   function vectorLet(s: LetStmt, changed: ReadonlySet<string>): void {
     const loop = names.vectorLoop!;
     if (!x.varies(s.value)) {
-      names.values.set(s.name, settle(x.scalar(s.value)));
+      scalarLet(s);
       return;
     }
     let loads = dependsOnLoads(s.value, (name) => loop.lets.get(name)?.loads ?? false);
@@ -254,7 +269,7 @@ function statements(names: Names, x: Expressions, outside: Surroundings) {
   // ---- stores
   function writeRegister(to: Registers, group: number, value: Node): void {
     b.set(to.locals[group]!, value);
-    to.current[group] = b.get(to.locals[group]!, true);
+    renew(b, to, group);
   }
 
   function writeElement(to: Place, at: LoopExpr, value: Node, lane?: number): void {

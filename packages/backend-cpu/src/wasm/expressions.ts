@@ -7,8 +7,8 @@ import type { DType } from '@sinter/ir';
 import { isFloat } from '@sinter/ir';
 import type { Linear } from './linear.ts';
 import { address, atom, fixed, isFixed, plus, sumTerms } from './linear.ts';
-import type { Memory, Place, Registers, VectorLoop } from './names.ts';
-import type { Builder, Node } from './nodes.ts';
+import type { Form, Memory, Place, Registers, VectorLoop } from './names.ts';
+import type { Block, Builder, Node } from './nodes.ts';
 import { op as o, vop as v } from './opcodes.ts';
 import { constantNode, scalarNode } from './scalar.ts';
 import type { Operand, VectorContext } from './simd.ts';
@@ -21,8 +21,10 @@ type Lane = number | undefined;
 export interface Names {
   readonly b: Builder;
   readonly values: Map<string, Node>;
+  /** Sums that indices use instead of the value: their outer parts can be computed further out. */ readonly forms: Map<string, Form>;
   readonly places: Map<string, Place>;
   /** Values that are known not to be negative: loop counters and sizes. */ readonly natural: WeakSet<Node>;
+  /** Loads that were also made as a load into all lanes, which is cheaper than a copy. */ readonly splats: Map<Node, Node>;
   vectorLoop: VectorLoop | undefined;
   fail(problem: string): never;
 }
@@ -52,6 +54,14 @@ export function expressions(names: Names, vectors: VectorContext) {
     return out;
   }
 
+  /** The sum behind an integer `let`; its terms are computed now. */
+  function keepForm(name: string, x: LoopExpr): void {
+    const sum = x.dtype === 'i32' ? form(x, undefined) : undefined;
+    if (!sum) return;
+    for (const n of sum.terms.keys()) b.evaluate(n);
+    names.forms.set(name, { sum, block: loopAround(b.block) });
+  }
+
   const place = (name: string): Place => names.places.get(name) ?? names.fail(`nothing is called '${name}'`);
 
   // ---- linear forms of indices
@@ -72,6 +82,8 @@ export function expressions(names: Names, vectors: VectorContext) {
       if (lane !== undefined && loop?.counter === x.name) return plus(atom(loop.first), lane === 'all' ? fixed(0, 1) : fixed(lane));
       const varying = lane === undefined ? undefined : loop?.lets.get(x.name);
       if (varying && !varying.loads) return form(varying.value, lane);
+      const known = names.forms.get(x.name);
+      if (known?.block === loopAround(b.block) && ![...known.sum.terms.keys()].some((n) => n.stale)) return known.sum;
     }
     if (x.k === 'op' && x.dtype === 'i32') {
       const [p, q] = x.args as [LoopExpr, LoopExpr];
@@ -116,7 +128,7 @@ export function expressions(names: Names, vectors: VectorContext) {
     const index = linear(x.at, lane);
     if (from.k === 'memory') {
       const at = addressOf(from, index);
-      const state = `${from.name}@${from.version}`;
+      const state = `${from.id}@${from.version}`;
       if (isFloat(from.dtype)) return b.load(o.f32Load, 'f32', [at.address], 2, at.offset, state);
       const opcode = bytesOf(from.dtype) === 4 ? o.i32Load : from.dtype === 'i8' ? o.i32Load8S : o.i32Load8U;
       return b.load(opcode, 'i32', [at.address], opcode === o.i32Load ? 2 : 0, at.offset, state);
@@ -167,13 +179,19 @@ export function expressions(names: Names, vectors: VectorContext) {
   // ---- vectors
   const eachLane = (f: (lane: number) => Node): Node[] => Array.from({ length: lanes }, (_, lane) => f(lane));
 
+  /** A load of one element into all lanes, where there is such an instruction. */
+  function splatLoad(x: LoadExpr): Node | undefined {
+    const from = place(x.from);
+    if (from.k !== 'memory' || bytesOf(from.dtype) !== 4) return undefined;
+    const at = addressOf(from, linear(x.at, undefined));
+    return b.load(v.load32Splat, 'v128', [at.address], 2, at.offset, `${from.id}@${from.version}`);
+  }
+
   function uniform(x: LoopExpr): Node {
-    const from = x.k === 'load' ? place(x.from) : undefined;
-    if (x.k === 'load' && from?.k === 'memory' && bytesOf(from.dtype) === 4) {
-      const at = addressOf(from, linear(x.at, undefined));
-      return b.load(v.load32Splat, 'v128', [at.address], 2, at.offset, `${from.name}@${from.version}`);
-    }
-    return splat(b, scalar(x), x.dtype);
+    const loaded = x.k === 'load' ? splatLoad(x) : undefined;
+    if (loaded) return loaded;
+    const n = scalar(x);
+    return names.splats.get(n) ?? splat(b, n, x.dtype);
   }
 
   function vectorLoad(x: LoadExpr): Node {
@@ -185,7 +203,7 @@ export function expressions(names: Names, vectors: VectorContext) {
       return fromLanes(b, eachLane((lane) => scalar(x, lane)), x.dtype);
     }
     const bytes = bytesOf(from.dtype);
-    const state = `${from.name}@${from.version}`;
+    const state = `${from.id}@${from.version}`;
     if (index?.stride === 1) {
       const at = addressOf(from, index);
       if (bytes === 4) return b.load(v.load, 'v128', [at.address], 2, at.offset, state);
@@ -233,7 +251,7 @@ export function expressions(names: Names, vectors: VectorContext) {
   }
 
   return {
-    scalar, vector, varies, linear, linearInLanes, addressOf, elementOf, place,
+    scalar, vector, varies, splatLoad, keepForm, linear, linearInLanes, addressOf, elementOf, place,
     /** Forgets the values of expressions. */
     reset(): void {
       scalars.clear();
@@ -243,6 +261,13 @@ export function expressions(names: Names, vectors: VectorContext) {
     withLane: (registers: Registers, element: number, value: Node): Node =>
       replaceLane(b, registers.current[Math.floor(element / lanes)]!, element % lanes, value, registers.dtype),
   };
+}
+
+/** The body of the innermost loop around a block. */
+function loopAround(block: Block): Block {
+  let b = block;
+  while (b.kind === 'if' && b.parent) b = b.parent;
+  return b;
 }
 
 /** Bytes of an element in memory. */

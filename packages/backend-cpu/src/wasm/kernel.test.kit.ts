@@ -1,12 +1,12 @@
 /** Runs single kernels through the code generator, for tests. */
-import { setFlagsFromString } from 'node:v8';
 import type { Kernel, Plan, Stmt } from '@sinter/compiler';
 import type { Data, DType } from '@sinter/ir';
 import { constantExpr, dataFor, dataView, dtypeBytes } from '@sinter/ir';
+import { relaxedSimd } from '../runtime/host.ts';
 import { headerLayout } from '../runtime/layout.ts';
 import { emitModule } from './module.ts';
 
-setFlagsFromString('--experimental-wasm-relaxed-simd');
+relaxedSimd();
 
 /** A buffer by name: its dtype and data. */
 export type Buffers = Readonly<Record<string, { readonly dtype: DType; readonly data: Data }>>;

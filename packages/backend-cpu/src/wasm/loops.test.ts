@@ -143,6 +143,14 @@ test('local arrays take any index', () => {
   ])], { n: 4 });
 });
 
+test('an array that unrolled code allocates again is another one', () => {
+  agree({ x: real(8), out: real(8) }, [loop('unroll', 'u', c(3), (u) => [
+    { k: 'alloc', name: 'l', dtype: 'f32', length: 2, memory: 'local' },
+    store('l', c(0), load('x', u, 'f32')),
+    store('out', u, load('l', c(0), 'f32')),
+  ])]);
+});
+
 test('indices with negative parts', () => {
   agree({ x: real(2000), out: real(2000) }, [
     { k: 'let', name: 'back', value: e.mul(n, c(-100)) },

@@ -5,8 +5,11 @@ import type { DType } from '@sinter/ir';
 import type { Linear } from './linear.ts';
 import type { Block, Builder, Node } from './nodes.ts';
 
-/** A buffer or private array in memory. `version` counts its writes: two loads are equal only between two of them. */
-export interface Memory { readonly k: 'memory'; readonly name: string; readonly dtype: DType; readonly base: Node; readonly offset: number; version: number }
+/**
+ * A buffer or private array in memory. `version` counts its writes: two loads are equal only
+ * between two of them. `id` is its own even where unrolled code allocates the same name again.
+ */
+export interface Memory { readonly k: 'memory'; readonly id: string; readonly dtype: DType; readonly base: Node; readonly offset: number; version: number }
 
 /** A private array in locals, one for each element or one vector for each four. `current` is what each local holds now. */
 export interface Registers { readonly k: 'registers'; readonly name: string; readonly dtype: DType; readonly wide: boolean; readonly locals: readonly number[]; readonly current: Node[] }
