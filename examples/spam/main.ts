@@ -65,7 +65,7 @@ const trainer = new Trainer({ model, args, train_dataset, eval_dataset, processi
 say(`fine-tuning on ${learnFrom.length} mails of up to ${max_length} tokens (Ctrl-C stops with a checkpoint; --resume goes on)`);
 const trained = await trainer.train({ resume_from_checkpoint: options.resume }).catch((error: unknown) => {
   if (!(error instanceof TrainingInterruptedError)) throw error;
-  console.error(error.message);
+  console.error(`${error.message}\nHere that is: npm start -- --resume, with the same options.`);
   process.exit(130);
 });
 const runtime = Number(trained.metrics.train_runtime);
