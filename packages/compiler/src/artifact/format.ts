@@ -24,10 +24,8 @@ export interface Port { readonly shape: Shape; readonly dtype: DType; readonly b
 /** Named ports. */
 export type Ports = Readonly<Record<string, Port>>;
 
-/** A compiled program as data. `code` is the backend's own; everything else is common to all. */
-export interface Artifact {
-  readonly format: 1;
-  readonly backend: string;
+/** What a plan and the artifact that is built from it have in common: the program less its code. */
+export interface ProgramData {
   readonly name: string;
   readonly dims: Readonly<Record<string, DimRange>>;
   readonly inputs: Ports;
@@ -35,9 +33,15 @@ export interface Artifact {
   readonly state: Ports;
   readonly buffers: readonly PlanBuffer[];
   readonly steps: readonly Step[];
+  /** The data of `constant` buffers, by buffer name. */
+  readonly constants: Readonly<Record<string, Data>>;
+}
+
+/** A compiled program as data. `code` is the backend's own; everything else is common to all. */
+export interface Artifact extends ProgramData {
+  readonly format: 1;
+  readonly backend: string;
   /** Names of the kernels, for messages and profiles; steps refer to them by index. */
   readonly kernels: readonly string[];
   readonly code: Readonly<Record<string, Uint8Array>>;
-  /** The data of `constant` buffers, by buffer name. */
-  readonly constants: Readonly<Record<string, Data>>;
 }
