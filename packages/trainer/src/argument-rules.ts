@@ -131,7 +131,7 @@ export function argumentProblems(given: Readonly<Record<string, unknown>>): {
   const warnings: string[] = [];
   for (const [written, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    const name = written in aliases ? aliases[written as keyof typeof aliases] : written;
+    const name = Object.hasOwn(aliases, written) ? aliases[written as keyof typeof aliases] : written;
     if (Object.hasOwn(rules, name)) fields[name] = checked(name as keyof typeof rules, value);
     else if (Object.hasOwn(refused, name)) refuse(name as keyof typeof refused, value);
     else if (Object.hasOwn(ignored, name))
@@ -167,14 +167,12 @@ function unknown(name: string): TrainingArgumentsError {
 
 /** What holds between arguments. */
 function checkTogether(a: TrainingArgumentsFields): void {
-  if (!a.load_best_model_at_end || a.save_strategy === 'best') {
-    if (a.save_strategy === 'best' && a.eval_strategy === 'no')
-      throw new TrainingArgumentsError(
-        'save_strategy',
-        `save_strategy: 'best' compares evaluations, and eval_strategy is 'no'; set it to 'steps' or 'epoch'`,
-      );
-    return;
-  }
+  if (a.save_strategy === 'best' && a.eval_strategy === 'no')
+    throw new TrainingArgumentsError(
+      'save_strategy',
+      `save_strategy: 'best' compares evaluations, and eval_strategy is 'no'; set it to 'steps' or 'epoch'`,
+    );
+  if (!a.load_best_model_at_end || a.save_strategy === 'best') return;
   if (a.save_strategy !== a.eval_strategy || a.eval_strategy === 'no')
     throw new TrainingArgumentsError(
       'load_best_model_at_end',

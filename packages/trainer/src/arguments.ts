@@ -64,7 +64,7 @@ export interface TrainingArgumentsFields {
   logging_dir: string | null;
   /** Where is logged to: `tensorboard` wants `@sinter/logger`, `all` takes it where it is installed. Default `all`. */
   report_to: 'all' | 'none' | 'tensorboard' | readonly 'tensorboard'[];
-  /** No progress bar, the logs are printed. Default `false`. */
+  /** No progress bar, the logs are printed. Default `null`, which is `false`. */
   disable_tqdm: boolean | null;
 
   /** When the evaluation dataset is gone through. Default `no`. */
@@ -111,7 +111,6 @@ export type TrainingArgumentsInit = {
 };
 
 /** The arguments, checked and complete. */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the class below fills in these fields
 export interface TrainingArguments extends Readonly<TrainingArgumentsFields> {}
 
 /**

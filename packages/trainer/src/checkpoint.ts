@@ -30,8 +30,8 @@ export interface Checkpoint {
   readonly state: TrainerState;
   readonly loop: LoopState;
   readonly args: TrainingArguments;
-  /** Optimizer slots, step counter and random state. */
-  readonly optimizer: Readonly<Record<string, StoredTensor>>;
+  /** Optimizer slots, step counter and random state; without them nothing can be resumed. */
+  readonly optimizer: Readonly<Record<string, StoredTensor>> | undefined;
 }
 
 const optimizerFile = 'optimizer.safetensors';
@@ -57,19 +57,23 @@ export async function writeModel(
   await writeFile(join(folder, argsFile), stableJson(args));
 }
 
-/** Writes a checkpoint. It is there, whole, when this returns, and not at all if it throws. `only_model` leaves out what resuming needs. */
+/**
+ * Writes a checkpoint. It is there, whole, when this returns, and not at all if it throws.
+ * @throws TrainerError naming `lastGood`, the resumable checkpoint that this run has already
+ */
 export async function writeCheckpoint(
   folder: string,
   model: TrainableModel,
   { state, loop, args, optimizer }: Checkpoint,
-  processing?: ProcessingClass,
+  processing: ProcessingClass | undefined,
+  lastGood: string | undefined,
 ): Promise<void> {
   const temporary = join(dirname(folder), `tmp-${basename(folder)}`);
   try {
     await rm(temporary, { recursive: true, force: true });
     await writeModel(temporary, model, args, processing);
     await writeFile(join(temporary, stateFile), stableJson(state));
-    if (!args.save_only_model) {
+    if (optimizer) {
       await writeFile(join(temporary, loopFile), stableJson(loop));
       await writeTensors(join(temporary, optimizerFile), optimizer);
     }
@@ -77,10 +81,9 @@ export async function writeCheckpoint(
     await replace(temporary, folder);
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    const earlier = await lastCheckpoint(dirname(folder));
     throw new TrainerError(
       `the checkpoint ${folder} could not be written: ${(cause as Error).message}. Make room, or check the rights on the folder. ` +
-        (earlier ? `The last good checkpoint is ${earlier}.` : 'There is no earlier checkpoint.'),
+        (lastGood !== undefined ? `The last good checkpoint is ${lastGood}.` : 'There is no earlier checkpoint.'),
       { cause },
     );
   }
@@ -179,8 +182,8 @@ export async function readCheckpoint(
       `${folder} is of a run whose data came in another order: ${changed.join('; ')}. Set these as they were, or begin anew.`,
     );
   const stored = await readTensors(join(folder, optimizerFile));
-  const lacks = now.optimizer.filter((name) => !stored[name] && !name.startsWith('accumulated.'));
-  const extra = Object.keys(stored).filter((name) => !now.optimizer.includes(name) && !name.startsWith('accumulated.'));
+  const lacks = now.optimizer.filter((name) => !stored[name]);
+  const extra = Object.keys(stored).filter((name) => !now.optimizer.includes(name));
   if (lacks.length + extra.length > 0)
     throw new ResumeError(
       folder,
@@ -217,6 +220,7 @@ const orderOfData = [
   'data_seed',
   'train_sampling_strategy',
   'group_by_length',
+  'length_column_name',
   'dataloader_drop_last',
   'examples',
 ] as const;

@@ -93,7 +93,7 @@ export class TrainingInterruptedError extends TrainerError {
   constructor(step: number, max_steps: number, checkpoint: string) {
     super(
       `stopped after step ${step} of ${max_steps}; everything is in ${checkpoint}. ` +
-        'Go on with trainer.train({ resume_from_checkpoint: true }).',
+        `Go on with trainer.train({ resume_from_checkpoint: ${JSON.stringify(checkpoint)} }).`,
     );
     this.step = step;
     this.checkpoint = checkpoint;

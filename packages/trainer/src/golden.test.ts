@@ -59,6 +59,7 @@ describe.each<[string, () => Backend]>([
       train_dataset: steps.map((_, step) => ({ step })),
       data_collator: ([batch], [index]) => collate(rowsOf(steps[(batch as { step: number }).step]!), [index!]),
       backend: make(),
+      progress: {},
       callbacks: [{ on_step_end: (_args, _state, _control, { result }) => void results.push(result!) }],
     });
     await trainer.train();

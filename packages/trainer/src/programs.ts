@@ -38,16 +38,18 @@ export class Programs {
     const dims = Object.fromEntries(
       Object.entries(this.#model.dims ?? {}).flatMap(([name, max]) => (names.includes(name) ? [[name, { max }]] : [])),
     );
+    for (const name of Object.keys(graph.state)) {
+      if (ours(name) || this.#model.parameters.has(name)) continue;
+      throw new TrainerError(
+        `the model reads the parameter '${name}', which its parameters lack; put its first value there`,
+      );
+    }
     const program = await compile(graph, this.#backend, { dims, ...(shared && { state: shared }) });
     for (const name of Object.keys(program.state.ports)) {
       if (this.#handles.has(name)) continue;
       this.#handles.set(name, program.state);
       const weight = this.#model.parameters.get(name);
       if (weight) await program.state.write(name, weight.data);
-      else if (!ours(name))
-        throw new TrainerError(
-          `the model reads the parameter '${name}', which its parameters lack; put its first value there`,
-        );
     }
     return program;
   }
@@ -65,11 +67,11 @@ export class Programs {
     }
   }
 
-  /** Everything but the weights that a later step depends on, with copies of its elements. */
+  /** Copies of everything but the weights that a later step depends on. Between steps nothing is accumulated. */
   async readOptimizer(): Promise<Record<string, StoredTensor>> {
     const tensors: Record<string, StoredTensor> = {};
     for (const [name, { handle, shape, dtype }] of this.#kept())
-      tensors[name] = { dtype, shape, data: await handle.read(name) } as StoredTensor;
+      if (!accumulated(name)) tensors[name] = { dtype, shape, data: await handle.read(name) } as StoredTensor;
     return tensors;
   }
 
@@ -89,7 +91,7 @@ export class Programs {
 
   /** The names of what {@link Programs.readOptimizer} gives. */
   optimizerNames(): string[] {
-    return [...this.#kept().keys()];
+    return [...this.#kept().keys()].filter((name) => !accumulated(name));
   }
 
   #kept(): Map<
@@ -115,5 +117,9 @@ export class Programs {
 
 /** Whether a state is the trainer's and not a weight of the model. */
 function ours(name: string): boolean {
-  return name === 'rng' || name.startsWith('optimizer.') || name.startsWith('accumulated.');
+  return name === 'rng' || name.startsWith('optimizer.') || accumulated(name);
+}
+
+function accumulated(name: string): boolean {
+  return name.startsWith('accumulated.');
 }

@@ -29,6 +29,8 @@ export class Run {
   readonly #options: RunOptions;
   readonly #began: { readonly time: number; readonly step: number };
   #examples = 0;
+  /** The newest checkpoint of this run that can be resumed from. */
+  #checkpoint: string | undefined;
 
   private constructor(options: RunOptions, state: TrainerState, loop: LoopState) {
     const { max_steps, epochs: num_train_epochs, logging_steps, eval_steps, save_steps } = options.length;
@@ -42,6 +44,12 @@ export class Run {
   static async begin(options: RunOptions, from: boolean | string): Promise<Run> {
     const { model, args, programs, examples } = options;
     if (from === false) {
+      const old = await lastCheckpoint(args.output_dir);
+      if (old !== undefined)
+        process.emitWarning(
+          `${args.output_dir} has checkpoints of an earlier run: resume_from_checkpoint: true may take them for this one's`,
+          { type: 'TrainerWarning', detail: `the last is ${old}` },
+        );
       await programs.writeOptimizer({ rng: Uint32Array.of(args.seed, 0) });
       await programs.push();
       return new Run(options, freshState(args), { examples, loss_sum: 0, loss_since_log: 0, logged_step: 0 });
@@ -59,7 +67,9 @@ export class Run {
     });
     await programs.writeOptimizer(optimizer);
     await programs.push();
-    return new Run(options, state, loop);
+    const run = new Run(options, state, loop);
+    run.#checkpoint = folder;
+    return run;
   }
 
   /** Which epoch the next step is of. */
@@ -73,11 +83,10 @@ export class Run {
   }
 
   /** Counts a step. @throws NonFiniteLossError if it failed: then it was not applied */
-  async count(result: StepResult, examples: number): Promise<void> {
+  count(result: StepResult, examples: number): void {
     const { state } = this;
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.grad_norm)) {
-      const checkpoint = await lastCheckpoint(this.#options.args.output_dir);
-      throw new NonFiniteLossError({ ...result, step: state.global_step + 1, checkpoint });
+      throw new NonFiniteLossError({ ...result, step: state.global_step + 1, checkpoint: this.#checkpoint });
     }
     state.global_step++;
     state.epoch = state.global_step / this.#options.length.stepsPerEpoch;
@@ -108,19 +117,16 @@ export class Run {
     return true;
   }
 
-  /** Writes a checkpoint; gives its folder. */
-  async save(): Promise<string> {
+  /** Writes a checkpoint, with what resuming needs or without; gives its folder. */
+  async save(resumable: boolean): Promise<string> {
     const { model, args, programs, processing } = this.#options;
     const { state } = this;
     const folder = join(args.output_dir, `checkpoint-${state.global_step}`);
     if (state.best_global_step === state.global_step) state.best_model_checkpoint = folder;
     await programs.pull();
-    await writeCheckpoint(
-      folder,
-      model,
-      { state, loop: this.#loop, args, optimizer: await programs.readOptimizer() },
-      processing,
-    );
+    const optimizer = resumable ? await programs.readOptimizer() : undefined;
+    await writeCheckpoint(folder, model, { state, loop: this.#loop, args, optimizer }, processing, this.#checkpoint);
+    if (resumable) this.#checkpoint = folder;
     await rotate(args.output_dir, args.save_total_limit, [folder, state.best_model_checkpoint]);
     return folder;
   }

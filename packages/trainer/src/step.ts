@@ -55,7 +55,7 @@ export function trainStep(model: TrainableModel, options: StepOptions): Graph {
   return graph('train_step', { outputs: { loss, ...outputs }, updates: { ...updates, ...rng } });
 }
 
-/** The first half of a step with accumulation: adds the gradients of a batch to `accumulated.<weight>`. Outputs `loss`. */
+/** The first half of a step with accumulation: adds gradients and loss of a batch to `accumulated.<weight>` and `accumulated.loss`. */
 export function accumulateStep(
   model: TrainableModel,
   options: StepOptions,
@@ -67,13 +67,14 @@ export function accumulateStep(
   ]);
   const updates = {
     ...Object.fromEntries(sums),
+    'accumulated.loss': add(state('accumulated.loss', []), loss),
     'accumulated.batches': add(state('accumulated.batches', []), 1),
     ...rng,
   };
-  return { graph: graph('accumulate_step', { outputs: { loss }, updates }), trained };
+  return { graph: graph('accumulate_step', { outputs: {}, updates }), trained };
 }
 
-/** The second half: applies the mean of what was accumulated, and begins anew. Outputs as {@link trainStep}, without the loss. */
+/** The second half: applies the mean of what was accumulated, and begins anew. Outputs as {@link trainStep}. */
 export function applyStep(accumulated: readonly Trained[], options: StepOptions): Graph {
   const batches = state('accumulated.batches', []);
   const sums = accumulated.map(
@@ -84,11 +85,17 @@ export function applyStep(accumulated: readonly Trained[], options: StepOptions)
     param,
     gradient: div(sums[i]![1], batches) as Tensor,
   }));
-  const { outputs, updates } = optimize(trained, options);
+  const loss = div(state('accumulated.loss', []), batches) as Tensor;
+  const { outputs, updates } = optimize(trained, options, loss);
   const zeros = sums.map(([name, sum]) => [name, full(sum.shape, 0)]);
   return graph('apply_step', {
-    outputs,
-    updates: { ...updates, ...Object.fromEntries(zeros), 'accumulated.batches': full([], 0) },
+    outputs: { loss, ...outputs },
+    updates: {
+      ...updates,
+      ...Object.fromEntries(zeros),
+      'accumulated.loss': full([], 0),
+      'accumulated.batches': full([], 0),
+    },
   });
 }
 
@@ -142,7 +149,7 @@ function isZero(gradient: Tensor): boolean {
 function optimize(
   trained: readonly Trained[],
   options: StepOptions,
-  loss?: Tensor,
+  loss: Tensor,
 ): { readonly outputs: Tensors; readonly updates: Tensors } {
   const counter = state('optimizer.step', [], 'i32');
   const done = cast(counter, 'f32');
@@ -156,7 +163,7 @@ function optimize(
           options.max_grad_norm,
         )
       : trained.map((t) => t.gradient);
-  const sound = loss ? and(finite(loss), finite(grad_norm)) : finite(grad_norm);
+  const sound = and(finite(loss), finite(grad_norm));
   const updates: Record<string, Tensor> = { 'optimizer.step': where(sound, add(counter, 1), counter) };
   trained.forEach(({ name, param }, i) => {
     const { slots, update } = options.optimizer(name, param)!;

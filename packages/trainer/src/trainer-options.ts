@@ -22,6 +22,8 @@ export interface TrainerOptions {
   readonly compute_metrics?: ComputeMetrics | undefined;
   /** Called at every event, before what shows the progress. */
   readonly callbacks?: readonly TrainerCallback[] | undefined;
+  /** Shows the progress; `{}` shows nothing. Default: `progressCallback()`, or `printerCallback()` by `disable_tqdm`. */
+  readonly progress?: TrainerCallback | undefined;
   /** Runs the compiled steps. Default: `cpu()` of `@sinter/backend-cpu`, if that is installed. */
   readonly backend?: Backend | undefined;
   /** Takes the log; it is flushed and left open. Default: what `report_to` asks for. */

@@ -60,8 +60,14 @@ export class Trainer {
     this.#options = options;
     this.#processing = options.processing_class ?? options.tokenizer;
     this.#collate =
-      options.data_collator ?? dataCollatorWithPadding({ inputs: model.inputs, dims: model.dims, pad_token_id: padToken(model, this.#processing) });
-    this.#callbacks = [...callbacks, args.disable_tqdm ? printerCallback() : progressCallback()];
+      options.data_collator ??
+      dataCollatorWithPadding({
+        inputs: model.inputs,
+        dims: model.dims,
+        pad_token_id: padToken(model, this.#processing),
+      });
+    const progress = options.progress ?? (args.disable_tqdm ? printerCallback() : progressCallback());
+    this.#callbacks = [...callbacks, progress];
   }
 
   /**
@@ -102,17 +108,17 @@ export class Trainer {
         );
         await this.#emit('on_step_begin');
         const result = await step(batches, () => this.#emit('on_substep_end'));
-        await run.count(
+        run.count(
           result,
           batches.reduce((sum, { batch }) => sum + examplesOf(batch), 0),
         );
         await this.#emit('on_step_end', { result });
         if (run.position === 0 || control.should_training_stop) await this.#emit('on_epoch_end');
-        if (interrupt.requested) control.should_save = true;
-        const checkpoint = await this.#react(run, result);
-        if (interrupt.requested && checkpoint)
-          throw new TrainingInterruptedError(state.global_step, state.max_steps, checkpoint);
+        const stop = interrupt.requested;
+        const checkpoint = await this.#react(run, result, stop);
+        if (stop) throw new TrainingInterruptedError(state.global_step, state.max_steps, checkpoint!);
       }
+      await programs.pull();
       if (args.load_best_model_at_end && state.best_model_checkpoint !== null) {
         await readWeights(state.best_model_checkpoint, model);
         await programs.push();
@@ -120,20 +126,23 @@ export class Trainer {
       const { training_loss, metrics } = run.summary();
       await this.log(metrics);
       return { global_step: state.global_step, training_loss, metrics: { ...metrics, epoch: state.epoch } };
+    } catch (error) {
+      await programs.pull().catch(() => undefined); // what went wrong first is what is told
+      throw error;
     } finally {
       interrupt.end();
-      await programs.pull();
       await this.#emit('on_train_end');
     }
   }
 
-  /** Does what the callbacks asked for; gives the checkpoint, if one was written. */
-  async #react(run: Run, { grad_norm, learning_rate }: StepResult): Promise<string | undefined> {
+  /** Does what the callbacks asked for; gives the checkpoint, if one was written. A run that stops leaves one to go on from. */
+  async #react(run: Run, { grad_norm, learning_rate }: StepResult, stop: boolean): Promise<string | undefined> {
     const { control } = this;
     if (control.should_log) await this.log({ loss: run.takeLoss(), grad_norm, learning_rate });
     if (control.should_evaluate && run.judge(await this.evaluate()) && this.args.save_strategy === 'best')
       control.should_save = true;
-    const checkpoint = control.should_save ? await run.save() : undefined;
+    const save = control.should_save || stop;
+    const checkpoint = save ? await run.save(stop || !this.args.save_only_model) : undefined;
     if (checkpoint !== undefined) await this.#emit('on_save', { checkpoint });
     Object.assign(control, { ...idle(), should_training_stop: control.should_training_stop });
     return checkpoint;
@@ -185,7 +194,6 @@ export class Trainer {
   async close(): Promise<void> {
     const opened = await this.#opened?.catch(() => undefined);
     this.#opened = undefined;
-    await opened?.programs.pull();
     await opened?.programs.close();
     await opened?.ownSink?.close();
   }

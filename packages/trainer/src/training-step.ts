@@ -12,7 +12,7 @@ import type { OptimizerFor } from './optimizers/optimizer.ts';
 import type { Programs } from './programs.ts';
 import type { RunLength } from './run-length.ts';
 import { schedule } from './schedules.ts';
-import type { StepOptions, Trained } from './step.ts';
+import type { StepOptions } from './step.ts';
 import { accumulateStep, applyStep, trainStep } from './step.ts';
 
 /** Takes one optimizer step over the batches; `onSubstep` is called between them. */
@@ -54,41 +54,26 @@ export async function trainingStep(
   const name = (what: string): string => `${what}, ${length.warmup} of ${length.max_steps} steps of warm-up`;
   if (args.gradient_accumulation_steps === 1) {
     const program = await programs.load(name('train'), () => trainStep(model, options));
-    return async ([only]) => {
-      const outputs = await program.run(inputsFor(program, only!));
-      return {
-        loss: scalar(outputs, 'loss'),
-        grad_norm: scalar(outputs, 'grad_norm'),
-        learning_rate: scalar(outputs, 'learning_rate'),
-        tokens: tokensOf(only!.batch),
-      };
-    };
+    return async (batches) => resultOf(await program.run(inputsFor(program, batches[0]!)), batches);
   }
-  let trained: readonly Trained[] = [];
-  const accumulate = await programs.load('accumulate', () => {
-    const made = accumulateStep(model, options);
-    trained = made.trained;
-    return made.graph;
-  });
-  const apply = await programs.load(name('apply'), () =>
-    applyStep(trained.length > 0 ? trained : accumulateStep(model, options).trained, options),
-  );
+  const { graph, trained } = accumulateStep(model, options);
+  const accumulate = await programs.load('accumulate', () => graph);
+  const apply = await programs.load(name('apply'), () => applyStep(trained, options));
   return async (batches, onSubstep) => {
-    let loss = 0;
     for (const [i, one] of batches.entries()) {
       if (i > 0) await onSubstep?.();
-      loss += scalar(await accumulate.run(inputsFor(accumulate, one)), 'loss') / batches.length;
+      await accumulate.run(inputsFor(accumulate, one));
     }
-    const outputs = await apply.run();
-    return {
-      loss,
-      grad_norm: scalar(outputs, 'grad_norm'),
-      learning_rate: scalar(outputs, 'learning_rate'),
-      tokens: batches.reduce((sum, { batch }) => sum + tokensOf(batch), 0),
-    };
+    return resultOf(await apply.run(), batches);
   };
 }
 
-function scalar(outputs: Awaited<ReturnType<Program['run']>>, name: string): number {
-  return outputs[name]!.data[0]!;
+function resultOf(outputs: Awaited<ReturnType<Program['run']>>, batches: readonly LoadedBatch[]): StepResult {
+  const scalar = (name: string): number => outputs[name]!.data[0]!;
+  return {
+    loss: scalar('loss'),
+    grad_norm: scalar('grad_norm'),
+    learning_rate: scalar('learning_rate'),
+    tokens: batches.reduce((sum, { batch }) => sum + tokensOf(batch), 0),
+  };
 }

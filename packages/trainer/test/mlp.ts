@@ -1,7 +1,7 @@
 /** A small model of its own (four numbers in, three classes out) and Fisher's iris data (1936), for tests that need no other package. */
 import { add, crossEntropy, dropout, linear, state, tanh } from '@sinter/ir';
 import type { Shape, Tensor } from '@sinter/ir';
-import type { ParameterData, TrainableModel } from '@sinter/trainer';
+import type { ParameterData, TrainableModel } from '../src/index.ts';
 import iris from './iris.json' with { type: 'json' };
 
 export { iris };
@@ -11,10 +11,19 @@ function numbers(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => ((Math.sin((i + 1) * 12.9898 + seed * 78.233) * 43758.5453) % 1) / 2);
 }
 
-/** Two layers with `hidden` units between them, with dropout. */
-export function mlp(options: { readonly hidden?: number; readonly p?: number } = {}): TrainableModel {
-  const { hidden = 8, p = 0.1 } = options;
-  const weight = (seed: number, ...shape: number[]): ParameterData => ({ data: numbers(shape.reduce((a, b) => a * b), seed), shape, dtype: 'f32' });
+/** Two layers with `hidden` units between them, with dropout; `linear` leaves the tanh out. */
+export function mlp(
+  options: { readonly hidden?: number; readonly p?: number; readonly linear?: boolean } = {},
+): TrainableModel {
+  const { hidden = 8, p = 0.1, linear: straight = false } = options;
+  const weight = (seed: number, ...shape: number[]): ParameterData => ({
+    data: numbers(
+      shape.reduce((a, b) => a * b),
+      seed,
+    ),
+    shape,
+    dtype: 'f32',
+  });
   return {
     config: { hidden, p },
     parameters: new Map([
@@ -29,7 +38,8 @@ export function mlp(options: { readonly hidden?: number; readonly p?: number } =
       labels: { shape: ['batch'], dtype: 'i32', below: 3, ignored: -100 },
     },
     build({ features, labels }, { key } = {}) {
-      let x: Tensor = tanh(linear(features!, state('hidden.weight', [hidden, 4]), state('hidden.bias', [hidden])));
+      const sum = linear(features!, state('hidden.weight', [hidden, 4]), state('hidden.bias', [hidden]));
+      let x: Tensor = straight ? sum : tanh(sum);
       if (key) x = dropout(x, p, key, 0);
       const logits = add(linear(x, state('head.weight', [3, hidden])), state('head.bias', [3])) as Tensor;
       return labels ? { logits, loss: crossEntropy(logits, labels as Tensor<Shape, 'i32'>) } : { logits };

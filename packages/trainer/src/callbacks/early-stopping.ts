@@ -16,6 +16,7 @@ export function earlyStoppingCallback(options: EarlyStoppingOptions = {}): Train
   const { early_stopping_patience = 1, early_stopping_threshold = 0 } = options;
   let best: number | undefined;
   let waited = 0;
+  let training = false;
   return {
     on_train_begin(args) {
       if (args.eval_strategy === 'no')
@@ -24,8 +25,13 @@ export function earlyStoppingCallback(options: EarlyStoppingOptions = {}): Train
         );
       best = undefined;
       waited = 0;
+      training = true;
+    },
+    on_train_end() {
+      training = false;
     },
     on_evaluate(args, _state, control, { metrics = {} }) {
+      if (!training) return;
       const value = metrics[metricName(args)];
       if (value === undefined)
         throw new TrainerError(

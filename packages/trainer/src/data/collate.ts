@@ -36,8 +36,10 @@ const renamed: Readonly<Record<string, readonly string[]>> = { labels: ['label',
 export function dataCollatorWithPadding(options: CollatorOptions): DataCollator {
   const { inputs, dims = {}, pad_token_id, pad_to_multiple_of = 1 } = options;
   return (features, indices) => {
-    const columns = Object.entries(inputs).flatMap(([name, spec]) => column(name, spec, features, indices) ?? []);
-    const sizes = batchSizes(columns, features.length, indices, pad_to_multiple_of, dims);
+    const columns = Object.entries(inputs).flatMap(
+      ([name, spec]) => column(name, spec, inputs, features, indices) ?? [],
+    );
+    const sizes = batchSizes(columns, indices, pad_to_multiple_of, dims);
     return Object.fromEntries(
       columns.map(({ name, spec, values, padding }) => {
         const shape = spec.shape.map((d, axis) =>
@@ -65,6 +67,7 @@ interface Column {
 function column(
   name: string,
   spec: InputSpec,
+  inputs: Readonly<Record<string, InputSpec>>,
   features: readonly Feature[],
   indices: readonly number[],
 ): Column | undefined {
@@ -72,7 +75,11 @@ function column(
   const found = features.map((feature) => {
     const fields = feature as Readonly<Record<string, unknown>>;
     const key = [name, ...(renamed[name] ?? [])].find((k) => fields[k] !== undefined && fields[k] !== null);
-    return key !== undefined ? (fields[key] as Nested) : missing === undefined ? undefined : likeOf(fields, missing);
+    return key !== undefined
+      ? (fields[key] as Nested)
+      : missing === undefined
+        ? undefined
+        : usual(fields, missing, spec, inputs);
   });
   if (found.every((value) => value === undefined)) return undefined;
   const values = found.map((value, i) => value ?? fail(lacking(indices[i]!, name, features[i]!)));
@@ -83,10 +90,16 @@ function fail(error: Error): never {
   throw error;
 }
 
-/** A field that is left out is as long as the ids. */
-function likeOf(fields: Readonly<Record<string, unknown>>, value: number): Nested {
-  const like = Object.values(fields).find(isList);
-  return like ? new Array<number>(like.length).fill(value) : value;
+/** What stands for a field that is left out: `value`, as long as a field of the same shape. */
+function usual(
+  fields: Readonly<Record<string, unknown>>,
+  value: number,
+  { shape }: InputSpec,
+  inputs: Readonly<Record<string, InputSpec>>,
+): Nested | undefined {
+  if (shape.length === 1) return value;
+  const like = Object.keys(inputs).find((name) => isList(fields[name]) && inputs[name]!.shape.join() === shape.join());
+  return like === undefined ? undefined : new Array<number>((fields[like] as ArrayLike<unknown>).length).fill(value);
 }
 
 /** The error for an example without a field that the model needs. */
@@ -104,42 +117,33 @@ export function lacking(index: number, name: string, feature: Feature): DataErro
 /** The run-time sizes of a batch. Inside of an example a size must be the same in all fields. */
 function batchSizes(
   columns: readonly Column[],
-  count: number,
   indices: readonly number[],
   multiple: number,
   most: Readonly<Record<string, number>>,
 ): Record<string, number> {
   const longest: Record<string, number> = {};
-  for (let i = 0; i < count; i++) {
+  for (const [i, index] of indices.entries()) {
     const own: Record<string, { size: number; name: string }> = {};
     for (const { name, spec, values } of columns) {
-      const sizes = sizesOf(values[i]!, spec.shape.slice(1), name, indices[i]!);
-      spec.shape.slice(1).forEach((dim, axis) => {
+      const wrong = (what: string): DataError => new DataError(index, name, `example ${index}${what}`);
+      const sizes = sizesOf(values[i]!, spec.shape.slice(1), (what) => wrong(`: '${name}' ${what}`));
+      for (const [axis, dim] of spec.shape.slice(1).entries()) {
         const size = sizes[axis]!;
         if (typeof dim === 'number') {
-          if (size !== dim)
-            throw new DataError(
-              indices[i]!,
-              name,
-              `example ${indices[i]}: '${name}' has ${size} elements along axis ${axis}, the model wants ${dim}`,
-            );
-          return;
+          if (size !== dim) throw wrong(`: '${name}' has ${size} elements along axis ${axis}, the model wants ${dim}`);
+          continue;
         }
         const known = (own[dim] ??= { size, name });
         if (known.size !== size)
-          throw new DataError(
-            indices[i]!,
-            name,
-            `example ${indices[i]} is ragged: '${known.name}' has length ${known.size} and '${name}' length ${size}; both are '${dim}'`,
+          throw wrong(
+            ` is ragged: '${known.name}' has length ${known.size} and '${name}' length ${size}; both are '${dim}'`,
           );
         if (size > (most[dim] ?? Infinity))
-          throw new DataError(
-            indices[i]!,
-            name,
-            `example ${indices[i]}: '${name}' has length ${size}, the model takes at most ${most[dim]}; cut it (truncation: true)`,
+          throw wrong(
+            `: '${name}' has length ${size}, the model takes at most ${most[dim]}; cut it (truncation: true)`,
           );
         longest[dim] = Math.max(longest[dim] ?? 1, size);
-      });
+      }
     }
   }
   for (const dim of Object.keys(longest)) {
@@ -148,25 +152,31 @@ function batchSizes(
   return longest;
 }
 
-/** The sizes of an example's value along the axes of `shape`. A flat list will do for a shape of numbers. */
-function sizesOf(value: Nested, shape: Shape, name: string, index: number): number[] {
-  if (shape.length > 1 && isList(value) && !isList(value[0])) {
-    const want = shape.reduce<number>((a, d) => a * (typeof d === 'number' ? d : NaN), 1);
-    if (value.length === want) return shape as number[];
-  }
+/** The sizes of an example's value, which is as deep as `shape` and even. A flat list will do for a shape of numbers. */
+function sizesOf(value: Nested, shape: Shape, wrong: (what: string) => DataError): number[] {
+  if (isFlat(value, shape)) return shape as number[];
   const sizes: number[] = [];
-  let at: unknown = value;
-  for (let axis = 0; axis < shape.length; axis++) {
-    if (!isList(at))
-      throw new DataError(
-        index,
-        name,
-        `example ${index}: '${name}' is ${describe(value)}; the model wants [${shape.join(', ')}]`,
-      );
-    sizes.push(at.length);
-    at = at[0] ?? [];
-  }
-  return sizes;
+  const measure = (x: unknown, axis: number): void => {
+    if (isList(x) !== axis < shape.length)
+      throw wrong(`is ${describe(value)}${axis > 0 ? ' of lists' : ''}; the model wants ${wanted(shape)}`);
+    if (!isList(x)) return;
+    if ((sizes[axis] ??= x.length) !== x.length)
+      throw wrong(`is ragged: along axis ${axis} there are ${sizes[axis]} and ${x.length} elements`);
+    // All elements of the last axis are looked at later, one by one.
+    if (axis === shape.length - 1) measure(x[0] ?? 0, axis + 1);
+    else for (let i = 0; i < x.length; i++) measure(x[i], axis + 1);
+  };
+  measure(value, 0);
+  return shape.map((_, axis) => sizes[axis] ?? 0);
+}
+
+function isFlat(value: Nested, shape: Shape): boolean {
+  const total = shape.reduce<number>((a, d) => a * (typeof d === 'number' ? d : NaN), 1);
+  return shape.length > 1 && isList(value) && !isList(value[0]) && value.length === total;
+}
+
+function wanted(shape: Shape): string {
+  return shape.length === 0 ? 'one number' : `a list of shape [${shape.join(', ')}]`;
 }
 
 function fill(
@@ -177,23 +187,14 @@ function fill(
   pad: number,
   indices: readonly number[],
 ): Data {
-  const total = shape.reduce((a, b) => a * b, 1);
-  const data = dataFor(spec.dtype, total).fill(pad);
-  const stride = total / Math.max(1, shape[0]!);
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const data = dataFor(spec.dtype, shape[0]! * strides[0]!).fill(pad);
   values.forEach((value, i) => {
-    const put = (x: Nested, offset: number, size: number, axis: number): void => {
-      if (!isList(x)) {
-        data[offset] = element(x, name, spec, indices[i]!);
-        return;
-      }
-      const flat = axis < shape.length && x.length === size && !isList(x[0]);
-      const step = flat ? 1 : size / shape[axis]!;
-      const wrong = x.length > shape[axis]! || (typeof spec.shape[axis] === 'number' && x.length !== shape[axis]);
-      if (!flat && wrong)
-        throw new DataError(indices[i]!, name, `example ${indices[i]}: '${name}' is ragged along axis ${axis - 1}`);
-      for (let j = 0; j < x.length; j++) put(x[j] as Nested, offset + j * step, step, flat ? shape.length : axis + 1);
+    const put = (x: unknown, at: number, axis: number): void => {
+      if (axis === shape.length || !isList(x)) data[at] = element(x, name, spec, indices[i]!);
+      else for (let j = 0; j < x.length; j++) put(x[j], at + j * strides[axis]!, axis + 1);
     };
-    put(value, i * stride, stride, 1);
+    put(value, i * strides[0]!, isFlat(value, spec.shape.slice(1)) ? shape.length - 1 : 1);
   });
   return data;
 }

@@ -12,11 +12,12 @@ export type Dataset =
 
 /** The example at `index`. @throws TrainerError if there is none */
 export async function example(dataset: Dataset, index: number): Promise<Feature> {
-  const found = await ('at' in dataset && typeof dataset.at === 'function'
-    ? dataset.at(index)
-    : 'get' in dataset && typeof dataset.get === 'function'
-      ? dataset.get(index)
-      : (dataset as ArrayLike<Feature>)[index]);
+  const found: Feature | undefined =
+    'get' in dataset && typeof dataset.get === 'function'
+      ? await dataset.get(index)
+      : 'at' in dataset && typeof dataset.at === 'function'
+        ? await dataset.at(index)
+        : (dataset as ArrayLike<Feature>)[index];
   if (typeof found !== 'object' || found === null)
     throw new TrainerError(
       `the dataset says that it has ${dataset.length} examples, but example ${index} is ${String(found)}; an example is an object of fields`,
