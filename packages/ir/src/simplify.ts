@@ -22,8 +22,13 @@ export interface SimplifyOptions<L> {
 interface Term<L> { readonly coef: number; readonly atoms: readonly Expr<L>[] }
 type Poly<L> = ReadonlyMap<string, Term<L>>;
 type Bounds = readonly [min: number, max: number];
-const anything: Bounds = [-Infinity, Infinity];
+/** Data has a finite range; infinite bounds are those of symbolic sizes, which are taken never to wrap. */
+const anything: Bounds = [-2147483648, 2147483647];
 const maxTerms = 48;
+
+const wraps = ([min, max]: Bounds): boolean => (Number.isFinite(min) && min < anything[0]) || (Number.isFinite(max) && max > anything[1]);
+/** Where a value may wrap, nothing is known of it. */
+const unlessWrapped = (b: Bounds): Bounds => (wraps(b) ? anything : b);
 
 /** A function that simplifies expressions under one set of ranges. Equal results are the same object. */
 export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>): (x: Expr<L>) => Expr<L> {
@@ -32,6 +37,7 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
   const ids = new Map<X, number>();
   const done = new Map<X, X>();
   const polys = new Map<X, Poly<L>>();
+  const ranges = new Map<X, Bounds>();
 
   const idOf = (x: X): number => ids.get(x) ?? (ids.get(intern(x)) as number);
 
@@ -78,6 +84,7 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
   }
 
   const scale = (p: Poly<L>, by: number): Poly<L> => sum([...p.values()].map((t) => ({ ...t, coef: t.coef * by })));
+  const largest = (p: Poly<L>): number => Math.max(0, ...[...p.values()].map((t) => Math.abs(t.coef)));
   const plus = (a: Poly<L>, b: Poly<L>): Poly<L> => sum([...a.values(), ...b.values()]);
 
   function polyOf(x: X): Poly<L> {
@@ -93,10 +100,11 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
       else if (any.op === 'neg') out = scale(polyOf(a!), -1);
       else if (any.op === 'mul') {
         const [p, q] = [polyOf(a!), polyOf(b!)];
-        if (p.size * q.size <= maxTerms) out = product(p, q);
+        if (p.size * q.size <= maxTerms && largest(p) * largest(q) * maxTerms <= Number.MAX_SAFE_INTEGER) out = product(p, q);
       }
     }
-    out ??= sum([{ coef: 1, atoms: [intern(x)] }]);
+    // Sums wrap as values do; what is computed from them further on (differences, bounds) does not.
+    out = out ? sum([...out.values()].map((t) => ({ ...t, coef: t.coef | 0 }))) : sum([{ coef: 1, atoms: [intern(x)] }]);
     polys.set(x, out);
     return out;
   }
@@ -108,6 +116,7 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
         const op = atom as OpExpr<L>;
         if (op.k !== 'op' || op.op !== 'mod') continue;
         const [x, c] = op.args as [X, X];
+        if (bounds(c)[0] < 1) continue;
         const rest = sum([{ coef: t.coef, atoms: t.atoms.filter((_, j) => j !== i) }]);
         const quotient = product(product(rest, polyOf(c)), polyOf(divide('div', x, c)));
         if (quotient.size !== 1) continue;
@@ -135,6 +144,14 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
 
   // ---- ranges
   function bounds(x: X): Bounds {
+    const known = ranges.get(x);
+    if (known) return known;
+    const found = unlessWrapped(boundsOf(x));
+    ranges.set(x, found);
+    return found;
+  }
+
+  function boundsOf(x: X): Bounds {
     const any = x as ConstExpr | VarExpr | OpExpr<L>;
     switch (any.k) {
       case 'const': return [any.value, any.value];
@@ -170,7 +187,9 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     }
   }
 
-  function polyBounds(p: Poly<L>): Bounds {
+  const polyBounds = (p: Poly<L>): Bounds => unlessWrapped(exactBounds(p));
+
+  function exactBounds(p: Poly<L>): Bounds {
     let [min, max] = [0, 0];
     for (const { coef, atoms } of p.values()) {
       let [lo, hi] = [coef, coef];
@@ -214,9 +233,13 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     return undefined;
   }
 
-  const below = (p: Poly<L>, limit: number): boolean => polyBounds(p)[1] < limit || polyBounds(raise(p))[1] < limit;
-  const lessThan = (a: Poly<L>, b: Poly<L>): boolean => below(plus(a, scale(b, -1)), 0);
-  const atMost = (a: Poly<L>, b: Poly<L>): boolean => below(plus(a, scale(b, -1)), 1);
+  const below = (p: Poly<L>, limit: number): boolean => exactBounds(p)[1] < limit || exactBounds(raise(p))[1] < limit;
+  const lessThan = (a: Poly<L>, b: Poly<L>): boolean => order(a, b, 0);
+  const atMost = (a: Poly<L>, b: Poly<L>): boolean => order(a, b, 1);
+  /** Whether a − b < limit. Where one of them may wrap, terms in common tell nothing. */
+  function order(a: Poly<L>, b: Poly<L>, limit: number): boolean {
+    return wraps(exactBounds(a)) || wraps(exactBounds(b)) ? polyBounds(a)[1] - polyBounds(b)[0] < limit : below(plus(a, scale(b, -1)), limit);
+  }
 
   /** Splits `x` into `q·c + r`, moving into `q` each term that has `c` as a factor. */
   function splitBy(x: Poly<L>, c: Poly<L>): readonly [q: Poly<L>, r: Poly<L>] | undefined {
@@ -244,7 +267,7 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     const split = splitBy(p, d);
     if (!split) return polyBounds(p)[0] >= 0 && lessThan(p, d) ? (op === 'div' ? intern(constant(0)) : x) : plain;
     const [q, r] = split;
-    if (polyBounds(r)[0] < 0 || polyBounds(q)[0] < 0) return plain;
+    if (polyBounds(r)[0] < 0 || polyBounds(q)[0] < 0 || polyBounds(p)[0] < 0) return plain;
     if (lessThan(r, d)) return fromPoly(op === 'div' ? rejoin(q) : r);
     const rest = fromPoly(rejoin(r));
     if (q.size > 0) return op === 'div' ? fromPoly(rejoin(plus(q, polyOf(divide('div', rest, c))))) : divide('mod', rest, c);
