@@ -333,5 +333,5 @@ def layers():
 
 for section in [elementwise, reductions, views, contractions, gathers, layers]:
     section()
-write(root / 'packages/conformance/goldens/ops.json', '[\n' + ',\n'.join(cases) + '\n]\n')
+write(root / 'packages/conformance/src/goldens/ops.json', '[\n' + ',\n'.join(cases) + '\n]\n')
 print(f'{len(cases)} cases')
