@@ -85,6 +85,15 @@ export const ignored = {
   push_to_hub_model_id: hub,
   push_to_hub_organization: hub,
   push_to_hub_token: hub,
+  use_ipex: torch,
+  fp16_backend: torch,
+  use_legacy_prediction_loop: torch,
+  tpu_metrics_debug: cluster,
+  fsdp_min_num_params: cluster,
+  fsdp_transformer_layer_cls_to_wrap: cluster,
+  dispatch_batches: cluster,
+  split_batches: cluster,
+  trackio_space_id: 'it is about a service',
 } as const;
 
 /** Would change the result and is not there: accepted only with its default. */

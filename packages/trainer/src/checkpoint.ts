@@ -72,9 +72,11 @@ export async function writeCheckpoint(
   try {
     await rm(temporary, { recursive: true, force: true });
     await writeModel(temporary, model, args, processing);
-    await writeFile(join(temporary, stateFile), stableJson(state));
+    // Readers of transformers before 4.50 refuse a key they do not know.
+    const { best_global_step, ...portable } = state;
+    await writeFile(join(temporary, stateFile), stableJson(portable));
     if (optimizer) {
-      await writeFile(join(temporary, loopFile), stableJson(loop));
+      await writeFile(join(temporary, loopFile), stableJson({ ...loop, best_global_step }));
       await writeTensors(join(temporary, optimizerFile), optimizer);
     }
     await flush(temporary);
@@ -172,8 +174,11 @@ export async function readCheckpoint(
   model: TrainableModel,
   now: { readonly args: TrainingArguments; readonly examples: number; readonly optimizer: readonly string[] },
 ): Promise<Resumed> {
-  const state = await readJson<TrainerState>(folder, stateFile);
-  const loop = await readJson<LoopState>(folder, loopFile);
+  const portable = await readJson<Omit<TrainerState, 'best_global_step'>>(folder, stateFile);
+  const { best_global_step, ...loop } = await readJson<LoopState & Pick<TrainerState, 'best_global_step'>>(
+    folder,
+    loopFile,
+  );
   const before = await readJson<TrainingArguments>(folder, argsFile);
   const changed = changes({ ...before, examples: loop.examples }, { ...now.args, examples: now.examples });
   if (changed.length > 0)
@@ -190,7 +195,11 @@ export async function readCheckpoint(
       `${folder} is of another model or optimizer: it lacks ${lacks.join(', ') || 'nothing'}, and has ${extra.join(', ') || 'nothing'} besides`,
     );
   await readWeights(folder, model);
-  return { state, loop, optimizer: Object.fromEntries(Object.entries(stored).map(([name, { data }]) => [name, data])) };
+  return {
+    state: { ...portable, best_global_step },
+    loop,
+    optimizer: Object.fromEntries(Object.entries(stored).map(([name, { data }]) => [name, data])),
+  };
 }
 
 /** Replaces the weights of a model by those in a folder. @throws ResumeError if they are not its weights */

@@ -248,7 +248,7 @@ describe('checkpoints', () => {
     const text = await readFile(join(best, 'trainer_state.json'), 'utf8');
     const keys = Object.keys(JSON.parse(text) as object);
     expect(keys).toEqual([...keys].sort());
-    expect(text).toMatch(/^\{\n {2}"best_global_step"[\s\S]*\}\n$/);
+    expect(text).toMatch(/^\{\n {2}"best_metric"[\s\S]*\}\n$/);
     const stored = await readTensors(join(best, 'model.safetensors'));
     expect([...stored['head.weight']!.data]).toEqual(weights(t.model)['head.weight']);
   });

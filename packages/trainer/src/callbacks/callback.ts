@@ -8,7 +8,7 @@ export type Logs = Readonly<Record<string, number>>;
 /** One entry of `log_history`: what was logged, and at which step. */
 export type LogEntry = Readonly<Record<string, number>> & { readonly step: number };
 
-/** How far a training is: the content of `trainer_state.json`, key for key. */
+/** How far a training is: what `trainer_state.json` holds, key for key. */
 export interface TrainerState {
   best_global_step: number | null;
   best_metric: number | null;

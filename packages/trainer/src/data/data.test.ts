@@ -143,7 +143,9 @@ describe('collation', () => {
     expect((await error({ input_ids: [1, 2], attention_mask: [1], label: 0 })).message).toBe(
       "example 10 is ragged: 'input_ids' has length 2 and 'attention_mask' length 1; both are 'seq'",
     );
-    expect((await error({ input_ids: 7, label: 0 })).message).toContain("'input_ids' is 7; the model wants [seq]");
+    expect((await error({ input_ids: 7, label: 0 })).message).toContain(
+      "'input_ids' is 7; the model wants a list of shape [seq]",
+    );
     expect((await error({ input_ids: [1], label: [0] })).message).toContain("'labels'");
     expect((await error({ input_ids: [1, 2, 3, 4, 5, 6, 7], label: 0 })).message).toContain('at most 6; cut it');
     expect(await error(good, { inputs_ids: [1], label: 0 })).toMatchObject({
