@@ -10,7 +10,7 @@ import type { TrainingArgumentsInit } from './arguments.ts';
 import { TrainingArguments } from './arguments.ts';
 import type { StepResult, TrainerCallback } from './callbacks/callback.ts';
 import { earlyStoppingCallback } from './callbacks/early-stopping.ts';
-import { DataError, NonFiniteLossError, ResumeError, TrainerError, TrainingInterruptedError } from './errors.ts';
+import { DataError, NonFiniteLossError, ResumeError, TrainingInterruptedError } from './errors.ts';
 import { classificationMetrics, confusionMatrix } from './metrics.ts';
 import type { Sink, TrainableModel } from './model.ts';
 import { readTensors } from './safetensors.ts';

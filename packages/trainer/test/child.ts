@@ -1,7 +1,6 @@
 /** A run in a process of its own, for tests that stop it from outside: `child.ts FOLDER [resume]`. A line is printed per step. */
 import { setTimeout } from 'node:timers/promises';
-import { cpu } from '@sinter/backend-cpu';
-import { Trainer, TrainingArguments, TrainerError } from '@sinter/trainer';
+import { Trainer, TrainerError, TrainingArguments } from '../src/index.ts';
 import { iris, mlp } from './mlp.ts';
 
 const [output_dir, resume] = process.argv.slice(2);
@@ -18,7 +17,6 @@ const trainer = new Trainer({
   model: mlp({ hidden: 64 }),
   args,
   train_dataset: iris,
-  backend: cpu({ threads: 1 }),
   callbacks: [
     {
       async on_step_end(_args, state) {
