@@ -3,7 +3,7 @@ import type { Sizes, Tensor } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
 import { assignOffsets, evaluateSize } from './artifact/offsets.ts';
 import type { Planned } from './make-plan.ts';
-import { isData } from './fuse.ts';
+import { isData } from './fuse/group.ts';
 
 /** One row of {@link explain}. */
 export interface ExplainedStep {

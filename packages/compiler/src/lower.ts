@@ -4,8 +4,8 @@
  */
 import type { Dim, Expr, OpKind, Tensor, ViewIndex } from '@sinter/ir';
 import { broadcastIndex, constantExpr as int, dimExpr, e, flatIndex, simplifier } from '@sinter/ir';
-import type { LoadExpr, LoopExpr } from './loop.ts';
-import { load } from './loop.ts';
+import type { LoadExpr, LoopExpr } from './loop/language.ts';
+import { load } from './loop/language.ts';
 
 /** Ranges of run-time sizes, as far as they are known. */
 export type DimRanges = Readonly<Record<string, { readonly min: number; readonly max: number }>>;
@@ -129,6 +129,8 @@ export function lowering(options: LoweringOptions): Lowering {
   };
 
   const read = (t: Tensor, index: readonly LoopExpr[]): LoopExpr => {
+    // A tensor without elements is never really read, and its buffer has no address to read from.
+    if (t.shape.includes(0)) return int(0, t.dtype);
     const at = index.map(simplify);
     const key = at.map(id).join();
     let values = known.get(t);

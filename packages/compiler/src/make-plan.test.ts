@@ -3,8 +3,8 @@ import * as ir from '@sinter/ir';
 import { describe, expect, test } from 'vitest';
 import { compile } from './compile.ts';
 import { explain } from './explain.ts';
-import { interpreter } from './loop-backend.ts';
-import { printKernel } from './loop-print.ts';
+import { interpreter } from './loop/backend.ts';
+import { printKernel } from './loop/print.ts';
 import { makePlan } from './make-plan.ts';
 import { adam, feedForward, layerNormGradients, maskedSoftmax, numbers } from './models.test.kit.ts';
 

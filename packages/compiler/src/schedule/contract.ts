@@ -5,10 +5,10 @@
  */
 import type { Dim, Expr, Tensor } from '@sinter/ir';
 import { e, elements, flatIndex, labelSizes, parseSpec, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse.ts';
-import { isData } from '../fuse.ts';
-import type { LoadExpr, LoopExpr, Stmt } from '../loop.ts';
-import { load, store } from '../loop.ts';
+import type { Group } from '../fuse/group.ts';
+import { isData } from '../fuse/group.ts';
+import type { LoadExpr, LoopExpr, Stmt } from '../loop/language.ts';
+import { load, store } from '../loop/language.ts';
 import type { ScheduleContext, Scheduled, Scratch } from './draft.ts';
 import { dependsOn, draft, ix, kernelName, local, loop, operations, readElsewhere, replace, storeAll, v } from './draft.ts';
 import type { Tile } from './tiles.ts';

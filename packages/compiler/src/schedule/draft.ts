@@ -1,10 +1,11 @@
 /** What the kernel templates share: naming buffers, lowering with the group's members held, and closing a kernel. */
 import type { DType, Expr, Shape, Tensor, VarExpr } from '@sinter/ir';
 import { constantExpr as int, dtypeBytes, e, elements, substitute, variable } from '@sinter/ir';
-import type { Fused, Group } from '../fuse.ts';
-import { isData } from '../fuse.ts';
-import type { ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, LoopKind, Stmt } from '../loop.ts';
-import { load, loop as plainLoop } from '../loop.ts';
+import type { Fused } from '../fuse/fuse.ts';
+import type { Group } from '../fuse/group.ts';
+import { isData } from '../fuse/group.ts';
+import type { ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, LoopKind, Stmt } from '../loop/language.ts';
+import { load, loop as plainLoop } from '../loop/language.ts';
 import type { DimRanges, Lowering } from '../lower.ts';
 import { lowering } from '../lower.ts';
 import type { Target } from '../target.ts';

@@ -1,5 +1,5 @@
 /** One template per kernel class. */
-import type { Group } from '../fuse.ts';
+import type { Group } from '../fuse/group.ts';
 import { scheduleColumn } from './column.ts';
 import { scheduleContract } from './contract.ts';
 import type { ScheduleContext, Scheduled } from './draft.ts';

@@ -1,8 +1,8 @@
 /** The template of maps: one pass over the elements, flat where every operand is, else row by row. */
 import type { Expr } from '@sinter/ir';
 import { elements, flatIndex, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse.ts';
-import type { LoopExpr, Stmt } from '../loop.ts';
+import type { Group } from '../fuse/group.ts';
+import type { LoopExpr, Stmt } from '../loop/language.ts';
 import type { Draft, ScheduleContext, Scheduled } from './draft.ts';
 import { dependsOn, draft, ix, kernelName, lastOf, local, loop, operations, readElsewhere, replace, storeAll, v, visitExprs } from './draft.ts';
 

@@ -4,10 +4,10 @@
  */
 import type { DType, Expr, Tensor } from '@sinter/ir';
 import { constantExpr, elements, flatIndex, sameShape, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse.ts';
-import { isData } from '../fuse.ts';
-import type { LoopExpr, Stmt } from '../loop.ts';
-import { load, store } from '../loop.ts';
+import type { Group } from '../fuse/group.ts';
+import { isData } from '../fuse/group.ts';
+import type { LoopExpr, Stmt } from '../loop/language.ts';
+import { load, store } from '../loop/language.ts';
 import type { ScheduleContext, Scheduled } from './draft.ts';
 import { draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v } from './draft.ts';
 import { rowsPerBlock } from './map.ts';

@@ -4,9 +4,9 @@
  */
 import type { Tensor } from '@sinter/ir';
 import { dimExpr, e, elements, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse.ts';
-import type { LoadExpr, LoopExpr } from '../loop.ts';
-import { load, store } from '../loop.ts';
+import type { Group } from '../fuse/group.ts';
+import type { LoadExpr, LoopExpr } from '../loop/language.ts';
+import { load, store } from '../loop/language.ts';
 import type { ScheduleContext, Scheduled } from './draft.ts';
 import { draft, ix, kernelName, local, loop, operations, replace, v } from './draft.ts';
 

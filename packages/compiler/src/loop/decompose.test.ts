@@ -2,7 +2,7 @@ import type { ScalarOp } from '@sinter/ir';
 import { arity, e, scalarFunction, variable } from '@sinter/ir';
 import { expect, test } from 'vitest';
 import { decompose } from './decompose.ts';
-import type { LoopExpr } from './loop.ts';
+import type { LoopExpr } from './language.ts';
 
 const floor: readonly ScalarOp[] = [
   'add', 'sub', 'mul', 'div', 'select', 'lt', 'le', 'eq', 'and', 'or', 'xor', 'shl', 'shr', 'cast', 'bitcast', 'sqrt',

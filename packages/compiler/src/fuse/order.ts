@@ -4,9 +4,9 @@
  */
 import type { Tensor } from '@sinter/ir';
 import { dtypeBytes, elements } from '@sinter/ir';
-import { evaluateSize } from './artifact/offsets.ts';
-import type { Group } from './fuse.ts';
-import type { DimRanges } from './lower.ts';
+import { evaluateSize } from '../artifact/offsets.ts';
+import type { Group } from './group.ts';
+import type { DimRanges } from '../lower.ts';
 
 /** A stand-in for every run-time size, only to compare what buffers take. */
 const nominal = 64;

@@ -1,5 +1,5 @@
 /**
- * The loop language: six statements in which every kernel is written, for every backend. The interpreter (`loop-run.ts`)
+ * The loop language: six statements in which every kernel is written, for every backend. The interpreter (`run.ts`)
  * is its living definition.
  */
 import type { DType, Expr, VarExpr } from '@sinter/ir';

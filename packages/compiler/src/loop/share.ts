@@ -1,8 +1,8 @@
 /** Computes once what a block computes twice: common sub-expressions become `let`s at their first use. */
-import type { Kernel, LoopExpr, Stmt } from './loop.ts';
-import { exprsOf } from './loop.ts';
-import { counterKinds, namer, staysInline } from './loop-simplify.ts';
-import { eachExpr, eachStmt, partsOf, withExprs, withParts } from './loop-walk.ts';
+import type { Kernel, LoopExpr, Stmt } from './language.ts';
+import { exprsOf } from './language.ts';
+import { counterKinds, namer, staysInline } from './simplify.ts';
+import { eachExpr, eachStmt, partsOf, withExprs, withParts } from './walk.ts';
 
 /**
  * Names values that are used more than once, and drops `let`s that nothing uses. A load is the same value until its

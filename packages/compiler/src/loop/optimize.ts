@@ -1,10 +1,10 @@
 /** Kernels as a backend wants them: simplified, invariants outside of loops, nothing computed twice. */
-import type { DimRange } from './artifact/format.ts';
-import type { Kernel } from './loop.ts';
-import { hoistInvariants } from './loop-hoist.ts';
-import { printKernel } from './loop-print.ts';
-import { shareValues } from './loop-share.ts';
-import { expand, simplifyKernel } from './loop-simplify.ts';
+import type { DimRange } from '../artifact/format.ts';
+import type { Kernel } from './language.ts';
+import { hoistInvariants } from './hoist.ts';
+import { printKernel } from './print.ts';
+import { shareValues } from './share.ts';
+import { expand, simplifyKernel } from './simplify.ts';
 
 /** Options of {@link optimize}. */
 export interface OptimizeOptions {

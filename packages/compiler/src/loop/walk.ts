@@ -1,5 +1,5 @@
 /** The ways to walk kernels that every tool of the loop language shares. */
-import type { LoopExpr, Stmt } from './loop.ts';
+import type { LoopExpr, Stmt } from './language.ts';
 
 /** The expressions directly inside of an expression: operands, or the index of a load. */
 export function partsOf(x: LoopExpr): readonly LoopExpr[] {

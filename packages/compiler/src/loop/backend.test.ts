@@ -1,9 +1,9 @@
 import { ShapeError } from '@sinter/ir';
 import { expect, test } from 'vitest';
-import { BackendError } from './artifact/errors.ts';
-import { interpreter } from './loop-backend.ts';
-import { samplePlan } from './loop-samples.test.kit.ts';
-import { runPlan } from './loop-run.ts';
+import { BackendError } from '../artifact/errors.ts';
+import { interpreter } from './backend.ts';
+import { samplePlan } from './samples.test.kit.ts';
+import { runPlan } from './run.ts';
 
 const numbers = (n: number): Float32Array => Float32Array.from({ length: n }, (_, at) => Math.cos(at));
 const x = { data: numbers(16), shape: [2, 8] };

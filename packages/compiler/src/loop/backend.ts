@@ -4,17 +4,17 @@
  */
 import type { Data, DType, ScalarOp, TensorData } from '@sinter/ir';
 import { arity, bindSizes, dataFor, dtypeBytes, holds, ShapeError, shapeSize } from '@sinter/ir';
-import { BackendError } from './artifact/errors.ts';
-import type { Artifact, Port, Ports } from './artifact/format.ts';
-import { assignOffsets, evaluateSize } from './artifact/offsets.ts';
-import type { Program, StateHandle, StepTime } from './artifact/program.ts';
-import type { Backend, LoadOptions } from './backend.ts';
-import type { Kernel, LoopExpr, Stmt } from './loop.ts';
-import type { PlanRunOptions } from './loop-run.ts';
-import { planRunner } from './loop-run.ts';
-import { verifyPlan } from './loop-verify.ts';
-import { withExprs, withParts } from './loop-walk.ts';
-import type { Target } from './target.ts';
+import { BackendError } from '../artifact/errors.ts';
+import type { Artifact, Port, Ports } from '../artifact/format.ts';
+import { assignOffsets, evaluateSize } from '../artifact/offsets.ts';
+import type { Program, StateHandle, StepTime } from '../artifact/program.ts';
+import type { Backend, LoadOptions } from '../backend.ts';
+import type { Kernel, LoopExpr, Stmt } from './language.ts';
+import type { PlanRunOptions } from './run.ts';
+import { planRunner } from './run.ts';
+import { verifyPlan } from './verify.ts';
+import { withExprs, withParts } from './walk.ts';
+import type { Target } from '../target.ts';
 
 const name = 'interpreter';
 

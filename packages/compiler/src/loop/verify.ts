@@ -1,12 +1,12 @@
 /** What a legal kernel and a legal plan are: rules that are checked between stages and before anything runs. */
 import type { DType, OpExpr } from '@sinter/ir';
 import { arity, dtypeBytes, isFloat } from '@sinter/ir';
-import { BackendError } from './artifact/errors.ts';
-import type { AllocStmt, ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, Stmt } from './loop.ts';
-import { exprsOf } from './loop.ts';
-import { printStmt } from './loop-print.ts';
-import { eachExpr, eachStmt } from './loop-walk.ts';
-import type { Plan } from './plan.ts';
+import { BackendError } from '../artifact/errors.ts';
+import type { AllocStmt, ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, Stmt } from './language.ts';
+import { exprsOf } from './language.ts';
+import { printStmt } from './print.ts';
+import { eachExpr, eachStmt } from './walk.ts';
+import type { Plan } from '../plan.ts';
 
 /** Options of {@link verifyKernel}. */
 export interface VerifyOptions {

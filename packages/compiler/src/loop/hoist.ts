@@ -3,11 +3,11 @@
  * dependence leftmost, so that the part which a loop does not change is one expression and one `let`.
  */
 import { constantExpr, e } from '@sinter/ir';
-import type { DimRange } from './artifact/format.ts';
-import type { Kernel, LoadExpr, LoopExpr, Stmt } from './loop.ts';
-import { printExpr } from './loop-print.ts';
-import { counterKinds, kernelSimplifier, namer, staysInline, waits } from './loop-simplify.ts';
-import { eachExpr, eachStmt, partsOf, withParts } from './loop-walk.ts';
+import type { DimRange } from '../artifact/format.ts';
+import type { Kernel, LoadExpr, LoopExpr, Stmt } from './language.ts';
+import { printExpr } from './print.ts';
+import { counterKinds, kernelSimplifier, namer, staysInline, waits } from './simplify.ts';
+import { eachExpr, eachStmt, partsOf, withParts } from './walk.ts';
 
 /** A block on the way from the kernel's body to the statement at hand. */
 interface Block {

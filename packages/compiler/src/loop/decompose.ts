@@ -7,9 +7,9 @@
  */
 import type { DType, ScalarOp } from '@sinter/ir';
 import { constantExpr, e, isFloat } from '@sinter/ir';
-import { BackendError } from './artifact/errors.ts';
-import type { LoadExpr, LoopExpr } from './loop.ts';
-import { withParts } from './loop-walk.ts';
+import { BackendError } from '../artifact/errors.ts';
+import type { LoadExpr, LoopExpr } from './language.ts';
+import { withParts } from './walk.ts';
 
 type X = LoopExpr;
 const add = e.add<LoadExpr>;

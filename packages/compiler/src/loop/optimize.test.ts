@@ -1,12 +1,12 @@
 import { constantExpr, variable } from '@sinter/ir';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Kernel, LoopExpr, Stmt } from './loop.ts';
-import { load, loop, store } from './loop.ts';
-import { printKernel, printPlan } from './loop-print.ts';
-import { runKernel } from './loop-run.ts';
-import { f, i, kernelOf, matmul, op, samplePlan, softmax, v } from './loop-samples.test.kit.ts';
-import { verifyKernel } from './loop-verify.ts';
+import type { Kernel, LoopExpr, Stmt } from './language.ts';
+import { load, loop, store } from './language.ts';
+import { printKernel, printPlan } from './print.ts';
+import { runKernel } from './run.ts';
+import { f, i, kernelOf, matmul, op, samplePlan, softmax, v } from './samples.test.kit.ts';
+import { verifyKernel } from './verify.ts';
 import { optimize } from './optimize.ts';
 
 // ---- random kernels: every choice is a number of a random list

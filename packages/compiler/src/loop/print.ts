@@ -1,8 +1,8 @@
 /** Kernels and plans as text that people read; stable, so that snapshots show what a change did to the code that runs. */
 import type { DType, ScalarOp } from '@sinter/ir';
 import { isFloat } from '@sinter/ir';
-import type { Kernel, LoopExpr, Stmt } from './loop.ts';
-import type { Plan } from './plan.ts';
+import type { Kernel, LoopExpr, Stmt } from './language.ts';
+import type { Plan } from '../plan.ts';
 
 /** Infix ops with their precedence; the rest are written as calls. */
 const infix: Partial<Record<ScalarOp, readonly [sign: string, level: number]>> = {

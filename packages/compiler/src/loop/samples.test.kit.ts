@@ -1,8 +1,8 @@
 /** Kernels that the tests of the loop language share. */
 import { constantExpr, e, variable } from '@sinter/ir';
-import type { Kernel, LoadExpr, LoopExpr, Stmt } from './loop.ts';
-import { load, loop, store } from './loop.ts';
-import type { Plan } from './plan.ts';
+import type { Kernel, LoadExpr, LoopExpr, Stmt } from './language.ts';
+import { load, loop, store } from './language.ts';
+import type { Plan } from '../plan.ts';
 
 /** Scalar ops on expressions that may hold loads. */
 export const op = {

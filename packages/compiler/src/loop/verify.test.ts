@@ -1,9 +1,9 @@
 import { variable } from '@sinter/ir';
 import { expect, test } from 'vitest';
-import type { Kernel, LoopExpr, Stmt } from './loop.ts';
-import { load, loop, store } from './loop.ts';
-import { f, i, kernelOf, matmul, op, samplePlan, softmax, v } from './loop-samples.test.kit.ts';
-import { verifyKernel, verifyPlan } from './loop-verify.ts';
+import type { Kernel, LoopExpr, Stmt } from './language.ts';
+import { load, loop, store } from './language.ts';
+import { f, i, kernelOf, matmul, op, samplePlan, softmax, v } from './samples.test.kit.ts';
+import { verifyKernel, verifyPlan } from './verify.ts';
 
 const buffers: Kernel['buffers'] = [{ name: 'x', dtype: 'f32', access: 'read' }, { name: 'y', dtype: 'f32', access: 'write' }];
 const check = (...body: Stmt[]) => () => { verifyKernel(kernelOf('bad', buffers, ['n'], body), { vectorBytes: 16 }); };

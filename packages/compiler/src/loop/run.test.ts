@@ -1,11 +1,11 @@
 import type { Data } from '@sinter/ir';
 import { variable } from '@sinter/ir';
 import { expect, test } from 'vitest';
-import { BackendError } from './artifact/errors.ts';
-import type { Kernel, LoopExpr } from './loop.ts';
-import { load, loop, store } from './loop.ts';
-import { f, i, kernelOf, matmul, op, samplePlan, softmax } from './loop-samples.test.kit.ts';
-import { runKernel, runPlan } from './loop-run.ts';
+import { BackendError } from '../artifact/errors.ts';
+import type { Kernel, LoopExpr } from './language.ts';
+import { load, loop, store } from './language.ts';
+import { f, i, kernelOf, matmul, op, samplePlan, softmax } from './samples.test.kit.ts';
+import { runKernel, runPlan } from './run.ts';
 
 const numbers = (n: number): Float32Array => Float32Array.from({ length: n }, (_, at) => Math.sin(at + 1));
 

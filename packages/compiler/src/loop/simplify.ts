@@ -1,9 +1,9 @@
 /** Kernels made small: unique names, unrolled loops, simplified expressions, and no loop that runs never or once. */
 import type { Expr, Range } from '@sinter/ir';
 import { constantExpr, simplifier, substitute } from '@sinter/ir';
-import type { DimRange } from './artifact/format.ts';
-import type { Kernel, LoadExpr, LoopExpr, LoopKind, Stmt } from './loop.ts';
-import { eachExpr, eachStmt, withExprs } from './loop-walk.ts';
+import type { DimRange } from '../artifact/format.ts';
+import type { Kernel, LoadExpr, LoopExpr, LoopKind, Stmt } from './language.ts';
+import { eachExpr, eachStmt, withExprs } from './walk.ts';
 
 /** What names and storage are replaced by. */
 interface Names { readonly values: Map<string, LoopExpr>; readonly storage: Map<string, string> }

@@ -4,15 +4,15 @@
  */
 import type { Data, DType, Sizes } from '@sinter/ir';
 import { dataFor, dataView, decoder, encoder, holds, scalarFunction } from '@sinter/ir';
-import { BackendError } from './artifact/errors.ts';
-import type { StepTime } from './artifact/program.ts';
-import { assignOffsets, evaluateSize } from './artifact/offsets.ts';
-import type { Kernel, LoopExpr, Stmt } from './loop.ts';
-import { exprsOf } from './loop.ts';
-import { printStmt } from './loop-print.ts';
-import { verifyKernel, verifyPlan } from './loop-verify.ts';
-import { eachStmt, partsOf } from './loop-walk.ts';
-import type { Plan } from './plan.ts';
+import { BackendError } from '../artifact/errors.ts';
+import type { StepTime } from '../artifact/program.ts';
+import { assignOffsets, evaluateSize } from '../artifact/offsets.ts';
+import type { Kernel, LoopExpr, Stmt } from './language.ts';
+import { exprsOf } from './language.ts';
+import { printStmt } from './print.ts';
+import { verifyKernel, verifyPlan } from './verify.ts';
+import { eachStmt, partsOf } from './walk.ts';
+import type { Plan } from '../plan.ts';
 
 /** Options of {@link runKernel}. */
 export interface RunOptions {

@@ -1,0 +1,105 @@
+/**
+ * Decides which tensors are stored and which kernel computes each. Everything else is inlined where it is read: a map,
+ * a view, a gather or a random number is an expression of its stored operands.
+ *
+ * A group is one kernel to be. It has an index space and members, which are tensors that are computed together: an
+ * anchor (contraction, reduction, scatter) with the maps that follow it, or maps alone. A tensor joins a group when it is
+ * computed over the same space and everything else that it reads is there before the group runs.
+ */
+import type { Graph, Tensor } from '@sinter/ir';
+import { graphRoots, ops, Tensor as T, topological } from '@sinter/ir';
+import type { DimRanges } from '../lower.ts';
+import type { Group } from './group.ts';
+import { isData } from './group.ts';
+import { groupAll } from './join.ts';
+import { orderGroups } from './order.ts';
+import { recomputedOperands } from './recompute.ts';
+import { contractOperands, extendEpilogue, limitDepth, worthStoring } from './store.ts';
+
+/** The result of {@link fuse}. */
+export interface Fused {
+  /** The graph, with a node of its own for every output and update. */
+  readonly graph: Graph;
+  /** In the order in which they run. */
+  readonly groups: readonly Group[];
+  /** The group of every member. */
+  readonly groupOf: ReadonlyMap<Tensor, Group>;
+  /** Why each tensor that need not be stored is stored all the same. */
+  readonly stored: ReadonlyMap<Tensor, string>;
+  /** Contractions that compute an operand again while they pack it, and those operands: see {@link recomputedOperands}. */
+  readonly recomputed: ReadonlyMap<Tensor, ReadonlySet<Tensor>>;
+}
+
+const reshape = ops.get('reshape')!;
+
+/** Gives each output and update a node that is computed: leaves and tensors with two names are copied by a view. */
+function separateRoots(g: Graph): Graph {
+  const taken = new Set<Tensor>();
+  const own = (t: Tensor): Tensor => {
+    const fresh = isData(t) || taken.has(t) ? T.make(reshape, [t], { shape: t.shape }) : t;
+    taken.add(fresh);
+    return fresh;
+  };
+  const record = (r: Graph['outputs']): Graph['outputs'] => Object.fromEntries(Object.entries(r).map(([name, t]) => [name, own(t)]));
+  return { ...g, outputs: record(g.outputs), updates: record(g.updates) };
+}
+
+const anchors = new Set(['contract', 'reduce', 'scatter']);
+
+/** Options of {@link fuse}. */
+export interface FuseOptions {
+  /** Buffers that one kernel may use. */
+  readonly maxBindings: number;
+  /** Ranges of run-time sizes. */
+  readonly dims: DimRanges;
+  /** `false`: every op is a kernel of its own. */
+  readonly join?: boolean;
+}
+
+/** Groups a graph. */
+export function fuse(input: Graph, options: FuseOptions): Fused {
+  const { maxBindings, join = true } = options;
+  const graph = separateRoots(input);
+  const roots = new Set(graphRoots(graph));
+  const order = topological(roots);
+  const index = new Map(order.map((t, i) => [t, i]));
+  const consumers = new Map<Tensor, Tensor[]>();
+  for (const t of order) for (const x of new Set(t.inputs)) consumers.set(x, [...(consumers.get(x) ?? []), t]);
+
+  const stored = new Map<Tensor, string>();
+  for (const t of order) {
+    if (anchors.has(t.op.kind)) stored.set(t, t.op.kind);
+    else if (roots.has(t)) stored.set(t, 'root');
+    else if (!join && !isData(t)) stored.set(t, 'not fused');
+  }
+  for (const [t, why] of contractOperands(order)) stored.set(t, why);
+  for (const t of order) if (join && t.op.kind === 'contract') extendEpilogue(t, index, consumers, stored);
+  const depth = limitDepth(order, stored);
+
+  for (;;) {
+    const grouping = groupAll(order, index, stored, depth, join ? maxBindings : 0);
+    const more = worthStoring(order, consumers, stored, grouping);
+    if (more.length > 0) {
+      for (const t of more) stored.set(t, 'read by several kernels');
+      continue;
+    }
+    const recomputed = join ? recomputedOperands(order, index, stored, grouping) : new Map<Tensor, ReadonlySet<Tensor>>();
+    const read = new Set<Tensor>(roots);
+    const reads = new Map<Group, Set<Tensor>>();
+    for (const group of grouping.groups) {
+      const own = new Set<Tensor>();
+      const add = (t: Tensor, again: ReadonlySet<Tensor> | undefined): void => {
+        for (const leaf of grouping.leaves(t)) {
+          if (again?.has(leaf)) add(leaf, undefined);
+          else if (grouping.groupOf.get(leaf) !== group) own.add(leaf);
+        }
+      };
+      for (const t of group.members) add(t, recomputed.get(t));
+      for (const t of own) read.add(t);
+      reads.set(group, own);
+    }
+    for (const group of grouping.groups) group.outputs = group.members.filter((t) => read.has(t));
+    const groups = orderGroups(grouping.groups.filter((g) => g.outputs.length > 0), reads, roots, options.dims);
+    return { graph, groups, groupOf: grouping.groupOf, stored, recomputed };
+  }
+}
