@@ -135,7 +135,7 @@ export const e = {
   fma<L extends Typed = never>(a: Expr<L>, b: Expr<L>, c: Expr<L>): Expr<L> {
     return node('fma', [a, b, c], (a as E<L>).dtype);
   },
-  /** The value in another dtype: floats to integers truncate and saturate, to `bool` means ≠ 0. */
+  /** The value in another dtype: floats to 32-bit integers truncate and saturate (NaN is 0), smaller integers keep the low bits, `bool` means ≠ 0. */
   cast<L extends Typed = never>(a: Expr<L>, dtype: DType): Expr<L> {
     return (a as E<L>).dtype === dtype ? a : node('cast', [a], dtype);
   },

@@ -53,26 +53,26 @@ export function sourceName(t: Tensor): string {
  */
 export function graph(name: string, parts: { readonly outputs?: Tensors; readonly updates?: Tensors }): Graph {
   const { outputs = {}, updates = {} } = parts;
-  const inputs: Record<string, Tensor> = {};
-  const state: Record<string, Tensor> = {};
+  const inputs = new Map<string, Tensor>();
+  const state = new Map<string, Tensor>();
   for (const t of topological([...Object.values(outputs), ...Object.values(updates)])) {
     const record = t.op === inputOp ? inputs : t.op === stateOp ? state : undefined;
     if (!record) continue;
     const key = sourceName(t);
-    const known = record[key];
+    const known = record.get(key);
     if (known && (known.dtype !== t.dtype || !sameShape(known.shape, t.shape))) {
       throw new GraphError(`graph '${name}': ${t.op.name} '${key}' is used as ${known.dtype}${showShape(known.shape)} and as ${t.dtype}${showShape(t.shape)}; give one of them another name`);
     }
-    record[key] ??= t;
+    if (!known) record.set(key, t);
   }
   for (const [key, value] of Object.entries(updates)) {
-    const target = state[key];
-    if (!target) throw new GraphError(`graph '${name}': update of '${key}', but no such state is read; known: ${Object.keys(state).join(', ') || '(none)'}`);
+    const target = state.get(key);
+    if (!target) throw new GraphError(`graph '${name}': update of '${key}', but no such state is read; known: ${[...state.keys()].join(', ') || '(none)'}`);
     if (target.dtype !== value.dtype || !sameShape(target.shape, value.shape)) {
       throw new ShapeError(`graph '${name}': state '${key}' is ${target.dtype}${showShape(target.shape)}, its update is ${value.dtype}${showShape(value.shape)}`);
     }
   }
-  return { name, inputs, state, outputs, updates };
+  return { name, inputs: Object.fromEntries(inputs), state: Object.fromEntries(state), outputs, updates };
 }
 
 /** The names of all run-time sizes in a graph, sorted. */

@@ -104,7 +104,7 @@ export function clamp<S extends Shape, D extends DType>(x: Tensor<S, D>, low: nu
   return minimum(maximum(x, low), high);
 }
 
-/** Another dtype: floats to integers truncate and saturate, to `bool` means ≠ 0. */
+/** Another dtype: floats to 32-bit integers truncate and saturate (NaN is 0), smaller integers keep the low bits, `bool` means ≠ 0. */
 export function cast<S extends Shape, D extends DType>(x: Tensor<S>, dtype: D): Tensor<S, D> {
   return ((x.dtype as DType) === dtype ? x : Tensor.make(map.cast, [x], { dtype })) as Tensor<S, D>;
 }

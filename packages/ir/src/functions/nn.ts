@@ -6,7 +6,7 @@ import { full, iota } from '../ops/source.ts';
 import type { Shape } from '../shape.ts';
 import { normalAxis, showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, cast, div, equal, erf, exp, expandDims, gather, less, log, max, maximum, mean, mul, neg, notEqual, reciprocal, rsqrt, square, squeeze, stopGradient, sub, sum, tanh, where } from './math.ts';
+import { add, cast, div, equal, erf, exp, expandDims, gather, less, lessEqual, log, max, maximum, mean, mul, neg, notEqual, reciprocal, rsqrt, square, squeeze, stopGradient, sub, sum, tanh, where } from './math.ts';
 
 type F = Tensor<Shape, 'f32'>;
 
@@ -15,9 +15,9 @@ export function sigmoid<T extends Tensor>(x: T): T {
   const t: Tensor = x;
   return div(1, add(exp(neg(maximum(t, t.dtype === 'f16' ? -11 : -88))), 1)) as T;
 }
-/** `max(x, 0)`. */
+/** `max(x, 0)`; NaN stays NaN. */
 export function relu<T extends Tensor>(x: T): T {
-  return where(less(full([], 0, x.dtype) as Tensor, x), x as Tensor, full([], 0, x.dtype) as Tensor) as T;
+  return where(lessEqual(x as Tensor, 0), full([], 0, x.dtype) as Tensor, x as Tensor) as T;
 }
 /** `x · sigmoid(x)`. */
 export function silu<T extends Tensor>(x: T): T {

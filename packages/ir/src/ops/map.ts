@@ -101,7 +101,7 @@ export const where: MapOp<object> = {
   vjp: (n, g) => [undefined, ...pick(in0(n), g)],
 };
 
-/** Another dtype: floats to integers truncate and saturate, to `bool` means ≠ 0. */
+/** Another dtype: floats to 32-bit integers truncate and saturate (NaN is 0), smaller integers keep the low bits, `bool` means ≠ 0. */
 export const cast: MapOp<{ readonly dtype: DType }> = {
   name: 'cast', kind: 'map',
   scalar: ([a], { dtype }): Expr => (dtype === 'bool' ? e.not(e.eq(a!, constant(0, dtypeOf(a!)))) : e.cast(a!, dtype)),
