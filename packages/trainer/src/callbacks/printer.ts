@@ -11,7 +11,8 @@ export function logLine(logs: Logs): string {
 /** Four significant digits, exponents as Python writes them. */
 export function short(value: number): string {
   if (Number.isInteger(value)) return String(value);
-  return String(Number(value.toPrecision(4))).replace(/e([+-])(\d)$/, 'e$10$2');
+  const rounded = Number(value.toPrecision(4));
+  return (Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded)).replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
 /** Prints every log as a line. @param print - default `console.log` */
