@@ -11,10 +11,19 @@ function countUses(block: Block): void {
   };
   for (const item of block.items.toReversed()) {
     switch (item.k) {
-      case 'eval': break;
-      case 'set': refer(item.value); break;
-      case 'store': refer(item.value); refer(item.address); break;
-      case 'if': countUses(item.body); refer(item.when); break;
+      case 'eval':
+        break;
+      case 'set':
+        refer(item.value);
+        break;
+      case 'store':
+        refer(item.value);
+        refer(item.address);
+        break;
+      case 'if':
+        countUses(item.body);
+        refer(item.when);
+        break;
       case 'loop':
         countUses(item.body);
         refer(item.until);
@@ -28,13 +37,17 @@ function countUses(block: Block): void {
           n.shared = true;
         }
         break;
-      default: item satisfies never;
+      default:
+        item satisfies never;
     }
   }
 }
 
 /** The instructions of a function's outermost block, and the types of all its locals (`named` ones first). */
-export function assemble(root: Block, named: readonly ValueType[]): { readonly code: number[]; readonly locals: ValueType[] } {
+export function assemble(
+  root: Block,
+  named: readonly ValueType[],
+): { readonly code: number[]; readonly locals: ValueType[] } {
   const code: number[] = [];
   const locals = [...named];
   const free: { [T in ValueType]: number[] } = { i32: [], i64: [], f32: [], f64: [], v128: [] };
@@ -166,9 +179,14 @@ export function assemble(root: Block, named: readonly ValueType[]): { readonly c
           inside(item.body);
           write([op.end]);
           break;
-        case 'loop': loop(item); break;
-        case 'grid': grid(item); break;
-        default: item satisfies never;
+        case 'loop':
+          loop(item);
+          break;
+        case 'grid':
+          grid(item);
+          break;
+        default:
+          item satisfies never;
       }
     }
   }

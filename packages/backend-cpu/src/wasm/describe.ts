@@ -3,6 +3,7 @@ import type { Target } from '@sinter/compiler';
 import type { ScalarOp } from '@sinter/ir';
 
 /** Scalar ops that WebAssembly has; the compiler decomposes the others into these. */
+// prettier-ignore
 const spells: readonly ScalarOp[] = [
   'add', 'sub', 'mul', 'div', 'mod', 'min', 'max', 'lt', 'le', 'eq', 'and', 'or', 'xor', 'shl', 'shr', 'mulhi',
   'neg', 'abs', 'sqrt', 'floor', 'round', 'select', 'fma', 'cast', 'bitcast',

@@ -3,9 +3,17 @@
 /** The type of a value on the stack or in a local. */
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 /** What a function takes and gives. */
-export interface FunctionType { readonly params: readonly ValueType[]; readonly results: readonly ValueType[] }
+export interface FunctionType {
+  readonly params: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
 /** A function: the types of its locals (after the parameters) and its instructions without the final `end`. */
-export interface FunctionCode { readonly name: string; readonly type: FunctionType; readonly locals: readonly ValueType[]; readonly code: readonly number[] }
+export interface FunctionCode {
+  readonly name: string;
+  readonly type: FunctionType;
+  readonly locals: readonly ValueType[];
+  readonly code: readonly number[];
+}
 /** Something that the module is given: a shared memory, an immutable `i32` global or a function. */
 export type Import =
   | { readonly k: 'memory'; readonly module: string; readonly name: string; readonly min: number; readonly max: number }
@@ -33,7 +41,7 @@ export function unsigned(n: number): number[] {
 export function signed(n: number): number[] {
   const out: number[] = [];
   for (let rest = n | 0; ; rest >>= 7) {
-    const last = (rest >= -64 && rest < 64);
+    const last = rest >= -64 && rest < 64;
     out.push(last ? rest & 0x7f : (rest & 0x7f) | 0x80);
     if (last) return out;
   }
@@ -93,16 +101,24 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
     const key = `${t.params.join()}:${t.results.join()}`;
     const known = types.indexOf(key);
     if (known >= 0) return known;
-    typeBytes.push([0x60, ...vector(t.params.map((p) => [typeCode[p]])), ...vector(t.results.map((r) => [typeCode[r]]))]);
+    typeBytes.push([
+      0x60,
+      ...vector(t.params.map((p) => [typeCode[p]])),
+      ...vector(t.results.map((r) => [typeCode[r]])),
+    ]);
     return types.push(key) - 1;
   };
   const imports = parts.imports.map((i) => {
     const name = [...text(i.module), ...text(i.name)];
     switch (i.k) {
-      case 'memory': return [...name, 0x02, 0x03, ...unsigned(i.min), ...unsigned(i.max)];
-      case 'global': return [...name, 0x03, typeCode.i32, 0x00];
-      case 'function': return [...name, 0x00, ...unsigned(typeIndex(i.type))];
-      default: return i satisfies never;
+      case 'memory':
+        return [...name, 0x02, 0x03, ...unsigned(i.min), ...unsigned(i.max)];
+      case 'global':
+        return [...name, 0x03, typeCode.i32, 0x00];
+      case 'function':
+        return [...name, 0x00, ...unsigned(typeIndex(i.type))];
+      default:
+        return i satisfies never;
     }
   });
   const declared = parts.functions.map((f) => unsigned(typeIndex(f.type)));
@@ -116,10 +132,13 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   section(2, [vector(imports)]);
   section(3, [vector(declared)]);
   section(7, [vector(Object.entries(parts.exports).map(([name, index]) => [...text(name), 0x00, ...unsigned(index)]))]);
-  section(10, [unsigned(parts.functions.length), ...parts.functions.flatMap((f) => {
-    const locals = localGroups(f.locals);
-    return [unsigned(locals.length + f.code.length + 1), locals, f.code, [0x0b]];
-  })]);
+  section(10, [
+    unsigned(parts.functions.length),
+    ...parts.functions.flatMap((f) => {
+      const locals = localGroups(f.locals);
+      return [unsigned(locals.length + f.code.length + 1), locals, f.code, [0x0b]];
+    }),
+  ]);
   const names = vector(parts.functions.map((f, i) => [...unsigned(imported + i), ...text(f.name)]));
   section(0, [text('name'), [1, ...unsigned(names.length)], names]);
 

@@ -21,10 +21,16 @@ type Lane = number | undefined;
 export interface Names {
   readonly b: Builder;
   readonly values: Map<string, Node>;
-  /** Sums that indices use instead of the value: their outer parts can be computed further out. */ readonly forms: Map<string, Form>;
+  /** Sums that indices use instead of the value: their outer parts can be computed further out. */ readonly forms: Map<
+    string,
+    Form
+  >;
   readonly places: Map<string, Place>;
   /** Values that are known not to be negative: loop counters and sizes. */ readonly natural: WeakSet<Node>;
-  /** Loads that were also made as a load into all lanes, which is cheaper than a copy. */ readonly splats: Map<Node, Node>;
+  /** Loads that were also made as a load into all lanes, which is cheaper than a copy. */ readonly splats: Map<
+    Node,
+    Node
+  >;
   vectorLoop: VectorLoop | undefined;
   fail(problem: string): never;
 }
@@ -79,7 +85,8 @@ export function expressions(names: Names, vectors: VectorContext) {
     if (x.k === 'const') return fixed(x.value);
     if (x.k === 'var') {
       const loop = names.vectorLoop;
-      if (lane !== undefined && loop?.counter === x.name) return plus(atom(loop.first), lane === 'all' ? fixed(0, 1) : fixed(lane));
+      if (lane !== undefined && loop?.counter === x.name)
+        return plus(atom(loop.first), lane === 'all' ? fixed(0, 1) : fixed(lane));
       const varying = lane === undefined ? undefined : loop?.lets.get(x.name);
       if (varying && !varying.loads) return form(varying.value, lane);
       const known = names.forms.get(x.name);
@@ -88,7 +95,8 @@ export function expressions(names: Names, vectors: VectorContext) {
     if (x.k === 'op' && x.dtype === 'i32') {
       const [p, q] = x.args as [LoopExpr, LoopExpr];
       switch (x.op) {
-        case 'add': case 'sub': {
+        case 'add':
+        case 'sub': {
           const [m, n] = [form(p, lane), form(q, lane)];
           return m && n && plus(m, n, x.op === 'add' ? 1 : -1);
         }
@@ -140,28 +148,41 @@ export function expressions(names: Names, vectors: VectorContext) {
 
   function compute(x: LoopExpr, lane: Lane): Node {
     switch (x.k) {
-      case 'const': return constantNode(b, x.value, x.dtype);
+      case 'const':
+        return constantNode(b, x.value, x.dtype);
       case 'var': {
         const loop = names.vectorLoop;
         if (lane !== undefined && loop) {
           if (loop.counter === x.name) return sumOf(plus(atom(loop.first), fixed(lane)));
           const varying = loop.lets.get(x.name);
-          if (varying) return varying.loads ? extractLane(b, varying.vector, lane, x.dtype) : scalar(varying.value, lane);
+          if (varying)
+            return varying.loads ? extractLane(b, varying.vector, lane, x.dtype) : scalar(varying.value, lane);
         }
         return names.values.get(x.name) ?? names.fail(`nothing is called '${x.name}'`);
       }
-      case 'load': return scalarLoad(x, lane);
+      case 'load':
+        return scalarLoad(x, lane);
       case 'op': {
         const [p] = x.args as [LoopExpr];
-        return scalarNode(b, x.op, x.op === 'select' ? x.args[1]!.dtype : p.dtype, x.dtype, x.args.map((a) => scalar(a, lane)), vectors.helper);
+        return scalarNode(
+          b,
+          x.op,
+          x.op === 'select' ? x.args[1]!.dtype : p.dtype,
+          x.dtype,
+          x.args.map((a) => scalar(a, lane)),
+          vectors.helper,
+        );
       }
-      default: return x satisfies never;
+      default:
+        return x satisfies never;
     }
   }
 
   const sumOf = (x: Linear): Node => {
     const sum = sumTerms(b, b.i32(0), x, 1);
-    return sum.constant === undefined ? scalarNode(b, 'add', 'i32', 'i32', [sum, b.i32(x.offset)], vectors.helper) : b.i32(sum.constant + x.offset);
+    return sum.constant === undefined
+      ? scalarNode(b, 'add', 'i32', 'i32', [sum, b.i32(x.offset)], vectors.helper)
+      : b.i32(sum.constant + x.offset);
   };
 
   /** An expression as a scalar, in one lane of the vector loop around. */
@@ -200,7 +221,11 @@ export function expressions(names: Names, vectors: VectorContext) {
     if (from.k === 'registers') {
       const element = index?.stride === 1 ? elementOf(from, { ...index, stride: 0 }) : -1;
       if (from.wide && element >= 0 && element % lanes === 0) return from.current[element / lanes]!;
-      return fromLanes(b, eachLane((lane) => scalar(x, lane)), x.dtype);
+      return fromLanes(
+        b,
+        eachLane((lane) => scalar(x, lane)),
+        x.dtype,
+      );
     }
     const bytes = bytesOf(from.dtype);
     const state = `${from.id}@${from.version}`;
@@ -209,10 +234,17 @@ export function expressions(names: Names, vectors: VectorContext) {
       if (bytes === 4) return b.load(v.load, 'v128', [at.address], 2, at.offset, state);
       return widenBytes(b, b.load(v.load32Zero, 'v128', [at.address], 0, at.offset, state), from.dtype);
     }
-    if (bytes !== 4) return fromLanes(b, eachLane((lane) => scalar(x, lane)), x.dtype);
+    if (bytes !== 4)
+      return fromLanes(
+        b,
+        eachLane((lane) => scalar(x, lane)),
+        x.dtype,
+      );
     const ats = Array.from({ length: lanes }, (_, lane) => addressOf(from, linear(x.at, lane)));
     const first = b.load(v.load32Zero, 'v128', [ats[0]!.address], 2, ats[0]!.offset, state);
-    return ats.slice(1).reduce((sum, at, i) => b.load(v.load32Lane, 'v128', [at.address, sum], 2, at.offset, state, [i + 1]), first);
+    return ats
+      .slice(1)
+      .reduce((sum, at, i) => b.load(v.load32Lane, 'v128', [at.address, sum], 2, at.offset, state, [i + 1]), first);
   }
 
   function computeVector(x: LoopExpr): Node {
@@ -224,15 +256,25 @@ export function expressions(names: Names, vectors: VectorContext) {
         if (varying) return varying.vector;
         const steps = [0, 1, 2, 3];
         const { constant } = loop.first;
-        if (constant !== undefined) return constantVector(b, steps.map((i) => constant + i), 'i32');
+        if (constant !== undefined)
+          return constantVector(
+            b,
+            steps.map((i) => constant + i),
+            'i32',
+          );
         return b.pure(v.i32x4Add, 'v128', [splat(b, loop.first, 'i32'), constantVector(b, steps, 'i32')]);
       }
-      case 'load': return vectorLoad(x);
+      case 'load':
+        return vectorLoad(x);
       case 'op': {
-        const operands = x.args.map((a): Operand => ({ vector: () => vector(a), scalar: varies(a) ? undefined : scalarIfCheap(a, x.op) }));
+        const operands = x.args.map((a): Operand => ({
+          vector: () => vector(a),
+          scalar: varies(a) ? undefined : scalarIfCheap(a, x.op),
+        }));
         return vectorNode(vectors, x.op, x.op === 'select' ? x.args[1]!.dtype : x.args[0]!.dtype, x.dtype, operands);
       }
-      default: return names.fail(`a constant cannot differ between lanes`);
+      default:
+        return names.fail(`a constant cannot differ between lanes`);
     }
   }
 
@@ -251,7 +293,16 @@ export function expressions(names: Names, vectors: VectorContext) {
   }
 
   return {
-    scalar, vector, varies, splatLoad, keepForm, linear, linearInLanes, addressOf, elementOf, place,
+    scalar,
+    vector,
+    varies,
+    splatLoad,
+    keepForm,
+    linear,
+    linearInLanes,
+    addressOf,
+    elementOf,
+    place,
     /** Forgets the values of expressions. */
     reset(): void {
       scalars.clear();

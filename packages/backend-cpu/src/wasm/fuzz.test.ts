@@ -7,14 +7,25 @@ import { expect, test } from 'vitest';
 import { kernelOver, runOnWasm } from './kernel.test.kit.ts';
 
 const size = 64;
-const inputs = { x: 'f32', y: 'f32', ints: 'i32', words: 'u32', bytes: 'u8', small: 'i8', flags: 'bool' } as const satisfies Record<string, DType>;
+const inputs = {
+  x: 'f32',
+  y: 'f32',
+  ints: 'i32',
+  words: 'u32',
+  bytes: 'u8',
+  small: 'i8',
+  flags: 'bool',
+} as const satisfies Record<string, DType>;
 const outputs = { of: 'f32', oi: 'i32', ow: 'u32', ob: 'u8', om: 'bool' } as const satisfies Record<string, DType>;
 const types = ['f32', 'i32', 'u32', 'u8', 'bool'] as const;
 type Type = (typeof types)[number];
 
 /** Draws numbers from fast-check, so that failures shrink. */
 type Draw = (below: number) => number;
-interface Index { readonly name: string; readonly max: number }
+interface Index {
+  readonly name: string;
+  readonly max: number;
+}
 interface Scope {
   readonly counters: readonly Index[];
   readonly lets: { readonly name: string; readonly dtype: Type }[];
@@ -42,11 +53,16 @@ function generator(draw: Draw) {
     if (draw(8) === 0) return load('ints', linear(scope), 'i32');
     const at = linear(scope);
     switch (draw(8)) {
-      case 0: return e.sub(c(size - 1), at);
-      case 1: return e.div(at, c(1 + draw(5)));
-      case 2: return e.mod(at, c(1 + draw(9)));
-      case 3: return e.min(at, c(draw(size)));
-      default: return at;
+      case 0:
+        return e.sub(c(size - 1), at);
+      case 1:
+        return e.div(at, c(1 + draw(5)));
+      case 2:
+        return e.mod(at, c(1 + draw(9)));
+      case 3:
+        return e.min(at, c(draw(size)));
+      default:
+        return at;
     }
   }
   function linear(scope: Scope): LoopExpr {
@@ -66,10 +82,17 @@ function generator(draw: Draw) {
 
   function leaf(type: Type, scope: Scope): LoopExpr {
     const named = scope.lets.filter((l) => l.dtype === type);
-    if (named.length && draw(2)) { const l = pick(named); return variable(l.name, l.dtype); }
+    if (named.length && draw(2)) {
+      const l = pick(named);
+      return variable(l.name, l.dtype);
+    }
     const kept = scope.registers.filter((r) => r.dtype === type);
-    if (kept.length && draw(2)) { const r = pick(kept); return load(r.name, c(draw(r.length)), r.dtype); }
-    if (type === 'f32' && scope.locals.length && draw(3) === 0) return load(pick(scope.locals).name, e.mod(index(scope), c(16)), 'f32');
+    if (kept.length && draw(2)) {
+      const r = pick(kept);
+      return load(r.name, c(draw(r.length)), r.dtype);
+    }
+    if (type === 'f32' && scope.locals.length && draw(3) === 0)
+      return load(pick(scope.locals).name, e.mod(index(scope), c(16)), 'f32');
     const own = (Object.keys(outputs) as (keyof typeof outputs)[]).filter((o) => outputs[o] === type);
     if (own.length && draw(3) === 0) {
       const from = own[0]!;
@@ -77,14 +100,24 @@ function generator(draw: Draw) {
       return load(from, scope.vector.at, type);
     }
     if (type === 'i32' && scope.counters.length && draw(2)) return variable(pick(scope.counters).name);
-    if (draw(3) === 0) return c(type === 'bool' ? draw(2) : type === 'f32' ? pick([0, 1, -1, 0.5, 3.25, -7]) : pick([0, 1, 2, 3, 5, 255]), type);
+    if (draw(3) === 0)
+      return c(
+        type === 'bool' ? draw(2) : type === 'f32' ? pick([0, 1, -1, 0.5, 3.25, -7]) : pick([0, 1, 2, 3, 5, 255]),
+        type,
+      );
     switch (type) {
-      case 'f32': return load(pick(['x', 'y']), index(scope), 'f32');
-      case 'i32': return load('ints', index(scope), 'i32');
-      case 'u32': return load('words', index(scope), 'u32');
-      case 'u8': return load('bytes', index(scope), 'u8');
-      case 'bool': return load('flags', index(scope), 'bool');
-      default: return type satisfies never;
+      case 'f32':
+        return load(pick(['x', 'y']), index(scope), 'f32');
+      case 'i32':
+        return load('ints', index(scope), 'i32');
+      case 'u32':
+        return load('words', index(scope), 'u32');
+      case 'u8':
+        return load('bytes', index(scope), 'u8');
+      case 'bool':
+        return load('flags', index(scope), 'bool');
+      default:
+        return type satisfies never;
     }
   }
 
@@ -96,11 +129,16 @@ function generator(draw: Draw) {
       case 'bool': {
         const t = pick(types);
         switch (draw(5)) {
-          case 0: return e.lt(of(t), of(t));
-          case 1: return e.le(of(t), of(t));
-          case 2: return e.eq(of(t), of(t));
-          case 3: return e.and(of('bool'), of('bool'));
-          default: return e.not(of('bool'));
+          case 0:
+            return e.lt(of(t), of(t));
+          case 1:
+            return e.le(of(t), of(t));
+          case 2:
+            return e.eq(of(t), of(t));
+          case 3:
+            return e.and(of('bool'), of('bool'));
+          default:
+            return e.not(of('bool'));
         }
       }
       case 'f32':
@@ -133,7 +171,13 @@ function generator(draw: Draw) {
       const factor = pick([1, 1, 1, 2, 3]);
       const offset = draw(size - factor * counter.max);
       const at = e.add(e.mul(variable(counter.name), c(factor)), c(offset));
-      const inner: Scope = { ...scope, counters: [...scope.counters, counter], lets: [...scope.lets], recent: [...scope.recent], vector: { counter, at, stored: new Set() } };
+      const inner: Scope = {
+        ...scope,
+        counters: [...scope.counters, counter],
+        lets: [...scope.lets],
+        recent: [...scope.recent],
+        vector: { counter, at, stored: new Set() },
+      };
       return body(inner, 1 + draw(4), 0);
     });
   }
@@ -152,7 +196,9 @@ function generator(draw: Draw) {
       { k: 'alloc', name, dtype: 'f32', length, memory: 'register' },
       all((i) => load('x', e.add(i, c(draw(40))), 'f32')),
       loop('serial', s, c(1 + draw(4)), (k) => [
-        all((i) => e.add(load(name, i, 'f32'), e.mul(load('y', e.add(i, e.mul(k, c(8))), 'f32'), expression('f32', own, 1)))),
+        all((i) =>
+          e.add(load(name, i, 'f32'), e.mul(load('y', e.add(i, e.mul(k, c(8))), 'f32'), expression('f32', own, 1))),
+        ),
         store(name, c(draw(length)), expression('f32', own, 2)),
       ]),
       loop('vector', fresh('v'), c(length), (i) => [store('of', e.add(i, c(draw(40))), load(name, i, 'f32'))]),
@@ -170,39 +216,60 @@ function generator(draw: Draw) {
         scope.lets.push({ name, dtype });
         return [{ k: 'let', name, value }];
       }
-      case 1: case 2: {
+      case 1:
+      case 2: {
         const s = storeOutput(scope);
         return s ? [s] : [];
       }
-      case 3: case 4: return [vectorLoop(scope)];
-      case 5: case 6: {
+      case 3:
+      case 4:
+        return [vectorLoop(scope)];
+      case 5:
+      case 6: {
         const unrolled = draw(2) === 0;
         const max = 1 + draw(5);
         const counter = { name: fresh('i'), max: unrolled ? max - 1 : 8 };
         const count = unrolled ? c(max) : draw(2) ? variable('n') : e.min(variable('n'), c(max));
-        return [loop(unrolled ? 'unroll' : 'serial', counter.name, count, () => body(inside(scope, counter), 1 + draw(3), depth - 1))];
+        return [
+          loop(unrolled ? 'unroll' : 'serial', counter.name, count, () =>
+            body(inside(scope, counter), 1 + draw(3), depth - 1),
+          ),
+        ];
       }
-      case 7: return [{ k: 'if', when: expression('bool', scope, 2), body: body(inside(scope), 1 + draw(3), depth - 1) }];
-      case 8: return registerTile(scope);
+      case 7:
+        return [{ k: 'if', when: expression('bool', scope, 2), body: body(inside(scope), 1 + draw(3), depth - 1) }];
+      case 8:
+        return registerTile(scope);
       default: {
         const dtype = pick(['f32', 'i32'] as const);
         if (draw(2)) {
           const name = fresh('l');
           const fill = loop('serial', fresh('i'), c(16), (i) => [store(name, i, load('x', i, 'f32'))]);
           scope.locals.push({ name });
-          return [{ k: 'alloc', name, dtype: 'f32', length: 16, memory: 'local' }, fill, store(name, e.mod(index(scope), c(16)), expression('f32', scope, 2))];
+          return [
+            { k: 'alloc', name, dtype: 'f32', length: 16, memory: 'local' },
+            fill,
+            store(name, e.mod(index(scope), c(16)), expression('f32', scope, 2)),
+          ];
         }
         const name = fresh('r');
         const first = store(name, c(0), expression(dtype, scope, 2));
         scope.registers.push({ name, dtype, length: 1 });
-        return [{ k: 'alloc', name, dtype, length: 1, memory: 'register' }, first,
-          loop('serial', fresh('i'), variable('n'), () => [store(name, c(0), expression(dtype, inside(scope), 2))])];
+        return [
+          { k: 'alloc', name, dtype, length: 1, memory: 'register' },
+          first,
+          loop('serial', fresh('i'), variable('n'), () => [store(name, c(0), expression(dtype, inside(scope), 2))]),
+        ];
       }
     }
   }
 
   const inside = (scope: Scope, counter?: Index): Scope => ({
-    counters: counter ? [...scope.counters, counter] : scope.counters, lets: [...scope.lets], registers: [...scope.registers], locals: [...scope.locals], recent: [...scope.recent],
+    counters: counter ? [...scope.counters, counter] : scope.counters,
+    lets: [...scope.lets],
+    registers: [...scope.registers],
+    locals: [...scope.locals],
+    recent: [...scope.recent],
   });
   function body(scope: Scope, count: number, depth: number): Stmt[] {
     return Array.from({ length: count }, () => statement(scope, depth)).flat();
@@ -216,31 +283,94 @@ function generator(draw: Draw) {
 function data(): Record<string, Data> {
   const values = (f: (i: number) => number): number[] => Array.from({ length: size }, (_, i) => f(i));
   return {
-    x: dataFrom('f32', values((i) => ((i * 7919) % 101) / 8 - 6)), y: dataFrom('f32', values((i) => ((i * 104729) % 103) / 16 - 3)),
-    ints: dataFrom('i32', values((i) => (i * 37) % size)), words: dataFrom('u32', values((i) => (i * 2654435761) % 4294967296)),
-    bytes: dataFrom('u8', values((i) => (i * 91) % 256)), small: dataFrom('i8', values((i) => ((i * 91) % 256) - 128)), flags: dataFrom('bool', values((i) => Number(i % 3 === 0))),
-    of: dataFrom('f32', values((i) => i / 4)), oi: dataFrom('i32', values((i) => i - 9)), ow: dataFrom('u32', values((i) => i * 99)),
-    ob: dataFrom('u8', values((i) => i)), om: dataFrom('bool', values((i) => i & 1)),
+    x: dataFrom(
+      'f32',
+      values((i) => ((i * 7919) % 101) / 8 - 6),
+    ),
+    y: dataFrom(
+      'f32',
+      values((i) => ((i * 104729) % 103) / 16 - 3),
+    ),
+    ints: dataFrom(
+      'i32',
+      values((i) => (i * 37) % size),
+    ),
+    words: dataFrom(
+      'u32',
+      values((i) => (i * 2654435761) % 4294967296),
+    ),
+    bytes: dataFrom(
+      'u8',
+      values((i) => (i * 91) % 256),
+    ),
+    small: dataFrom(
+      'i8',
+      values((i) => ((i * 91) % 256) - 128),
+    ),
+    flags: dataFrom(
+      'bool',
+      values((i) => Number(i % 3 === 0)),
+    ),
+    of: dataFrom(
+      'f32',
+      values((i) => i / 4),
+    ),
+    oi: dataFrom(
+      'i32',
+      values((i) => i - 9),
+    ),
+    ow: dataFrom(
+      'u32',
+      values((i) => i * 99),
+    ),
+    ob: dataFrom(
+      'u8',
+      values((i) => i),
+    ),
+    om: dataFrom(
+      'bool',
+      values((i) => i & 1),
+    ),
   };
 }
 
 const runs = Number(process.env['SINTER_FUZZ_RUNS'] ?? 300);
 
 test(`${runs} random kernels give the same bits as the interpreter`, () => {
-  fc.assert(fc.property(fc.infiniteStream(fc.nat(0x3fffffff)), fc.constantFrom(0, 1, 3, 4, 6, 9), fc.boolean(), (numbers, n, fma) => {
-    const kernel = kernelOver({ ...inputs, ...outputs }, ['n'], generator((below) => Number(numbers.next().value) % below));
-    const want = data();
-    runKernel(kernel, want, { n });
-    const dtypes: Readonly<Record<string, DType>> = { ...inputs, ...outputs };
-    const got = runOnWasm(kernel, Object.fromEntries(Object.entries(data()).map(([name, d]) => [name, { dtype: dtypes[name]!, data: d }])), { n }, fma);
-    for (const name of Object.keys(outputs)) {
-      if (!same(got[name]!, want[name]!)) {
-        const i = [...got[name]!].findIndex((g, k) => !same([g], [want[name]![k]!]));
-        expect.fail(`${name}[${i}] is ${got[name]![i]}, want ${want[name]![i]}, with n = ${n}, fma = ${fma}, in\n${printKernel(kernel)}`);
-      }
-    }
-  }), { numRuns: runs });
+  fc.assert(
+    fc.property(
+      fc.infiniteStream(fc.nat(0x3fffffff)),
+      fc.constantFrom(0, 1, 3, 4, 6, 9),
+      fc.boolean(),
+      (numbers, n, fma) => {
+        const kernel = kernelOver(
+          { ...inputs, ...outputs },
+          ['n'],
+          generator((below) => Number(numbers.next().value) % below),
+        );
+        const want = data();
+        runKernel(kernel, want, { n });
+        const dtypes: Readonly<Record<string, DType>> = { ...inputs, ...outputs };
+        const got = runOnWasm(
+          kernel,
+          Object.fromEntries(Object.entries(data()).map(([name, d]) => [name, { dtype: dtypes[name]!, data: d }])),
+          { n },
+          fma,
+        );
+        for (const name of Object.keys(outputs)) {
+          if (!same(got[name]!, want[name]!)) {
+            const i = [...got[name]!].findIndex((g, k) => !same([g], [want[name]![k]!]));
+            expect.fail(
+              `${name}[${i}] is ${got[name]![i]}, want ${want[name]![i]}, with n = ${n}, fma = ${fma}, in\n${printKernel(kernel)}`,
+            );
+          }
+        }
+      },
+    ),
+    { numRuns: runs },
+  );
 }, 600_000);
 
 // Zeros of either sign are equal: the interpreter's integers can be −0, which only a later cast shows.
-const same = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => Array.prototype.every.call(a, (x: number, i) => x === b[i] || Object.is(x, b[i]));
+const same = (a: ArrayLike<number>, b: ArrayLike<number>): boolean =>
+  Array.prototype.every.call(a, (x: number, i) => x === b[i] || Object.is(x, b[i]));

@@ -3,7 +3,11 @@ import type { Builder, Node } from './nodes.ts';
 import { op } from './opcodes.ts';
 
 /** A linear form over values; `stride` is the coefficient of the counter of the vector loop around. */
-export interface Linear { readonly terms: ReadonlyMap<Node, number>; readonly offset: number; readonly stride: number }
+export interface Linear {
+  readonly terms: ReadonlyMap<Node, number>;
+  readonly offset: number;
+  readonly stride: number;
+}
 
 const none: ReadonlyMap<Node, number> = new Map();
 
@@ -34,11 +38,20 @@ function neverNegative(n: Node, natural: (n: Node) => boolean): boolean {
   const [a, b] = n.args;
   if (n.constant !== undefined) return n.constant >= 0;
   switch (n.op) {
-    case op.i32Add: case op.i32Mul: case op.i32DivS: case op.i32RemS: return neverNegative(a!, natural) && neverNegative(b!, natural);
-    case op.i32Shl: case op.i32ShrS: return neverNegative(a!, natural);
-    case op.i32And: return neverNegative(a!, natural) || neverNegative(b!, natural);
-    case op.i32Load8U: return true;
-    default: return natural(n);
+    case op.i32Add:
+    case op.i32Mul:
+    case op.i32DivS:
+    case op.i32RemS:
+      return neverNegative(a!, natural) && neverNegative(b!, natural);
+    case op.i32Shl:
+    case op.i32ShrS:
+      return neverNegative(a!, natural);
+    case op.i32And:
+      return neverNegative(a!, natural) || neverNegative(b!, natural);
+    case op.i32Load8U:
+      return true;
+    default:
+      return natural(n);
   }
 }
 
@@ -64,12 +77,18 @@ export function sumTerms(b: Builder, start: Node, x: Linear, factor: number): No
  * an address out of the negative, where unsigned arithmetic wraps, so larger ones are used only with terms that are never negative.
  */
 export function address(
-  b: Builder, base: Node, baseOffset: number, index: Linear, bytes: number, natural: (n: Node) => boolean,
+  b: Builder,
+  base: Node,
+  baseOffset: number,
+  index: Linear,
+  bytes: number,
+  natural: (n: Node) => boolean,
 ): { readonly address: Node; readonly offset: number } {
   const sum = sumTerms(b, base, index, bytes);
   const offset = index.offset * bytes + baseOffset;
   if (offset === 0) return { address: sum, offset: 0 };
-  const positive = (): boolean => [...index.terms].every(([n, coefficient]) => coefficient > 0 && neverNegative(n, natural));
+  const positive = (): boolean =>
+    [...index.terms].every(([n, coefficient]) => coefficient > 0 && neverNegative(n, natural));
   if (offset > 0 && offset < 2 ** 31 && (offset <= alwaysSafeOffset || positive())) return { address: sum, offset };
   return { address: add(b, sum, b.i32(offset)), offset: 0 };
 }

@@ -19,7 +19,10 @@ export interface EmitOptions {
 }
 
 /** A module, and the bytes of scratch memory that each thread needs (at `env.scratch`, aligned to 64 bytes). */
-export interface EmittedModule { readonly code: Uint8Array<ArrayBuffer>; readonly scratchBytes: number }
+export interface EmittedModule {
+  readonly code: Uint8Array<ArrayBuffer>;
+  readonly scratchBytes: number;
+}
 
 const globals = { base: 0, scratch: 1 };
 const nowFunction = 0;
@@ -44,7 +47,9 @@ export function emitModule(plan: Plan, options: EmitOptions): EmittedModule {
   const dims = new Map(dimNames.map((name, i) => [name, { offset: layout.dims + 4 * i, min: plan.dims[name]!.min }]));
   const helpers = [remainder(), barrier(layout)];
   const helperNumbers = { [fmodName]: firstFunction, barrier: firstFunction + 1 };
-  const kernels = plan.kernels.map((kernel) => emitKernel(kernel, { fma: options.fma, globals, dims, helpers: helperNumbers }));
+  const kernels = plan.kernels.map((kernel) =>
+    emitKernel(kernel, { fma: options.fma, globals, dims, helpers: helperNumbers }),
+  );
   const firstKernel = firstFunction + helpers.length;
   const run = driver(plan, layout, kernels, firstKernel, helperNumbers.barrier);
   const code = encodeModule({
@@ -61,12 +66,35 @@ export function emitModule(plan: Plan, options: EmitOptions): EmittedModule {
 }
 
 /** Calls the kernel of every step in turn; thread 0 alone runs those without a grid loop. */
-function driver(plan: Plan, layout: HeaderLayout, kernels: readonly KernelCode[], firstKernel: number, barrierFunction: number): FunctionCode {
+function driver(
+  plan: Plan,
+  layout: HeaderLayout,
+  kernels: readonly KernelCode[],
+  firstKernel: number,
+  barrierFunction: number,
+): FunctionCode {
   const [thread, threads, timed] = [0, 1, 2];
   const stamp = (i: number): number[] => [
-    ...get(timed), op.if, emptyBlock, ...base, op.call, ...unsigned(nowFunction), op.f64Store, ...memarg(3, layout.times + 8 * i), op.end,
+    ...get(timed),
+    op.if,
+    emptyBlock,
+    ...base,
+    op.call,
+    ...unsigned(nowFunction),
+    op.f64Store,
+    ...memarg(3, layout.times + 8 * i),
+    op.end,
   ];
-  const code = [...get(thread), op.i32Eqz, ...load(layout.profile), ...i32(0), op.i32Ne, op.i32And, ...set(timed), ...stamp(0)];
+  const code = [
+    ...get(thread),
+    op.i32Eqz,
+    ...load(layout.profile),
+    ...i32(0),
+    op.i32Ne,
+    op.i32And,
+    ...set(timed),
+    ...stamp(0),
+  ];
   plan.steps.forEach((step, i) => {
     const { grid } = kernels[step.kernel]!;
     const addresses = step.buffers.flatMap((buffer) => load(layout.addresses + 4 * buffer));
@@ -88,13 +116,14 @@ const spins = 4096;
 function barrier(layout: HeaderLayout): FunctionCode {
   const [threads, generation, left] = [0, 1, 2];
   const seen = [...base, ...instruction(aop.i32Load, memarg(2, layout.generation)), ...get(generation)];
+  // prettier-ignore
   const code = [
     ...base, ...instruction(aop.i32Load, memarg(2, layout.generation)), ...set(generation),
     ...base, ...i32(1), ...instruction(aop.i32Add, memarg(2, layout.arrived)),
     ...get(threads), ...i32(1), op.i32Sub, op.i32Eq, op.if, emptyBlock,
     ...base, ...i32(0), ...instruction(aop.i32Store, memarg(2, layout.arrived)),
     ...base, ...get(generation), ...i32(1), op.i32Add, ...instruction(aop.i32Store, memarg(2, layout.generation)),
-    ...base, ...i32(-1), ...instruction(aop.notify, memarg(2, layout.generation)), 0x1a,
+    ...base, ...i32(-1), ...instruction(aop.notify, memarg(2, layout.generation)), op.drop,
     op.return, op.end,
     ...i32(spins), ...set(left),
     op.loop, emptyBlock,
@@ -102,7 +131,7 @@ function barrier(layout: HeaderLayout): FunctionCode {
     ...get(left), ...i32(1), op.i32Sub, ...tee(left), op.brIf, 0,
     op.end,
     op.loop, emptyBlock,
-    ...base, ...get(generation), op.i64Const, 0x7f, ...instruction(aop.wait32, memarg(2, layout.generation)), 0x1a,
+    ...base, ...get(generation), op.i64Const, 0x7f, ...instruction(aop.wait32, memarg(2, layout.generation)), op.drop,
     ...seen, op.i32Eq, op.brIf, 0,
     op.end,
   ];
@@ -118,6 +147,7 @@ function remainder(): FunctionCode {
   const f64 = (value: number): number[] => [op.f64Const, ...f64Bytes(value)];
   // 2²⁷ − 1 low bits of the mantissa are cleared
   const keep = [0x80, 0x80, 0x80, 0x40];
+  // prettier-ignore
   const code = [
     ...get(a), op.f64PromoteF32, op.f64Abs, ...set(x),
     ...get(d), op.f64PromoteF32, op.f64Abs, ...set(y),

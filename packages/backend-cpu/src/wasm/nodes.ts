@@ -45,12 +45,23 @@ export type Item =
 
 /** Counts a local up to `until` in steps; it starts at `from`, or where it stands. `certain`: at least one iteration. */
 export interface LoopItem {
-  readonly k: 'loop'; readonly counter: number; readonly from: Node | undefined; readonly until: Node;
-  readonly step: number; readonly certain: boolean; readonly body: Block;
+  readonly k: 'loop';
+  readonly counter: number;
+  readonly from: Node | undefined;
+  readonly until: Node;
+  readonly step: number;
+  readonly certain: boolean;
+  readonly body: Block;
 }
 /** Takes chunks of the iterations 0 … `count` − 1 from a counter in memory that all threads share. */
 export interface GridItem {
-  readonly k: 'grid'; readonly counter: number; readonly end: number; readonly tickets: Node; readonly count: Node; readonly chunk: Node; readonly body: Block;
+  readonly k: 'grid';
+  readonly counter: number;
+  readonly end: number;
+  readonly tickets: Node;
+  readonly count: Node;
+  readonly chunk: Node;
+  readonly body: Block;
 }
 
 /** Makes nodes and items in the current block. */
@@ -63,7 +74,13 @@ export function nodeBuilder(params: readonly ValueType[]) {
   let block = root;
   let count = 0;
 
-  function make(part: Pick<Node, 'op' | 'type' | 'args' | 'code' | 'home'> & { constant?: number; trivial?: boolean; mutable?: boolean }): Node {
+  function make(
+    part: Pick<Node, 'op' | 'type' | 'args' | 'code' | 'home'> & {
+      constant?: number;
+      trivial?: boolean;
+      mutable?: boolean;
+    },
+  ): Node {
     return { trivial: false, mutable: false, stale: false, uses: 0, shared: false, local: -1, id: count++, ...part };
   }
 
@@ -106,7 +123,12 @@ export function nodeBuilder(params: readonly ValueType[]) {
 
   /** A value that depends on nothing but its operands. */
   function pure(opcode: number, type: ValueType, args: readonly Node[], immediates: readonly number[] = []): Node {
-    return intern(keyOf(opcode, args, immediates, ''), () => homeOf(deepest(args)), { op: opcode, type, args, code: instruction(opcode, immediates) });
+    return intern(keyOf(opcode, args, immediates, ''), () => homeOf(deepest(args)), {
+      op: opcode,
+      type,
+      args,
+      code: instruction(opcode, immediates),
+    });
   }
 
   const smallConstants = new Map<string, Node>();
@@ -115,7 +137,15 @@ export function nodeBuilder(params: readonly ValueType[]) {
     let known = smallConstants.get(key);
     if (!known) {
       const opcode = type === 'i32' ? op.i32Const : op.f32Const;
-      known = make({ op: opcode, type, args: [], code: [opcode, ...(type === 'i32' ? signed(value) : f32Bytes(value))], constant: value, trivial: true, home: root });
+      known = make({
+        op: opcode,
+        type,
+        args: [],
+        code: [opcode, ...(type === 'i32' ? signed(value) : f32Bytes(value))],
+        constant: value,
+        trivial: true,
+        home: root,
+      });
       smallConstants.set(key, known);
     }
     return known;
@@ -124,7 +154,9 @@ export function nodeBuilder(params: readonly ValueType[]) {
   return {
     /** The outermost block. */ root,
     /** The types of the named locals, parameters first. */ locals,
-    /** The block that is being filled. */ get block(): Block { return block; },
+    /** The block that is being filled. */ get block(): Block {
+      return block;
+    },
     /** An `i32` constant (its 32 bits: also for `u32` and `bool`). */
     i32: (value: number): Node => scalarConstant('i32', value | 0),
     /** An `f32` constant. */
@@ -133,15 +165,36 @@ export function nodeBuilder(params: readonly ValueType[]) {
     v128: (bytes: readonly number[]): Node => pure(vop.const, 'v128', [], bytes),
     pure,
     /** A load. Two are the same only in one `state` of the memory. */
-    load(opcode: number, type: ValueType, args: readonly Node[], align: number, offset: number, state: string, lane: readonly number[] = []): Node {
+    load(
+      opcode: number,
+      type: ValueType,
+      args: readonly Node[],
+      align: number,
+      offset: number,
+      state: string,
+      lane: readonly number[] = [],
+    ): Node {
       const immediates = [...memarg(align, offset), ...lane];
-      return intern(keyOf(opcode, args, immediates, state), () => block, { op: opcode, type, args, code: instruction(opcode, immediates) });
+      return intern(keyOf(opcode, args, immediates, state), () => block, {
+        op: opcode,
+        type,
+        args,
+        code: instruction(opcode, immediates),
+      });
     },
     /** A new local. */
     local: (type: ValueType): number => locals.push(type) - 1,
     /** What a local holds from here on; `mutable` when it will be set again within the block. */
     get: (local: number, mutable = false): Node =>
-      make({ op: op.localGet, type: locals[local]!, args: [], code: instruction(op.localGet, unsigned(local)), trivial: true, mutable, home: block }),
+      make({
+        op: op.localGet,
+        type: locals[local]!,
+        args: [],
+        code: instruction(op.localGet, unsigned(local)),
+        trivial: true,
+        mutable,
+        home: block,
+      }),
     /** Computes a value here (or further out) that later instructions use. */
     evaluate(n: Node): void {
       if (n.trivial || n.shared) return;
@@ -154,7 +207,14 @@ export function nodeBuilder(params: readonly ValueType[]) {
       block.items.push({ k: 'set', local, value });
     },
     /** Writes to memory. */
-    store(opcode: number, address: Node, value: Node, align: number, offset: number, lane: readonly number[] = []): void {
+    store(
+      opcode: number,
+      address: Node,
+      value: Node,
+      align: number,
+      offset: number,
+      lane: readonly number[] = [],
+    ): void {
       place(address, block);
       place(value, block);
       block.items.push({ k: 'store', code: instruction(opcode, [...memarg(align, offset), ...lane]), address, value });
@@ -174,5 +234,3 @@ export function nodeBuilder(params: readonly ValueType[]) {
     },
   };
 }
-
-

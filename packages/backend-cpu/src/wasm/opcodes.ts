@@ -9,8 +9,9 @@ const simd = 0xfd0000;
 const atomic = 0xfe0000;
 
 /** Control, locals and scalars. */
+// prettier-ignore
 export const op = {
-  block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, brIf: 0x0d, return: 0x0f, call: 0x10, select: 0x1b,
+  block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, brIf: 0x0d, return: 0x0f, call: 0x10, drop: 0x1a, select: 0x1b,
   localGet: 0x20, localSet: 0x21, localTee: 0x22, globalGet: 0x23,
   i32Load: 0x28, f32Load: 0x2a, i32Load8S: 0x2c, i32Load8U: 0x2d, i32Store: 0x36, f32Store: 0x38, f64Store: 0x39, i32Store8: 0x3a,
   i32Const: 0x41, i64Const: 0x42, f32Const: 0x43, f64Const: 0x44,
@@ -28,6 +29,7 @@ export const op = {
 } as const;
 
 /** Vectors. */
+// prettier-ignore
 export const vop = {
   load: simd | 0x00, load32Splat: simd | 0x09, store: simd | 0x0b, const: simd | 0x0c, shuffle: simd | 0x0d,
   i32x4Splat: simd | 0x11, f32x4Splat: simd | 0x13, i32x4ExtractLane: simd | 0x1b, i32x4ReplaceLane: simd | 0x1c,
@@ -49,6 +51,7 @@ export const vop = {
 } as const;
 
 /** Threads. */
+// prettier-ignore
 export const aop = {
   notify: atomic | 0x00, wait32: atomic | 0x01, i32Load: atomic | 0x10, i32Store: atomic | 0x17, i32Add: atomic | 0x1e,
 } as const;

@@ -13,16 +13,24 @@ import { scalarNode, unspelled } from './scalar.ts';
 export const lanes = 4;
 const laneNumbers = [0, 1, 2, 3] as const;
 
-const vec = (b: Builder, opcode: number, args: readonly Node[], immediates: readonly number[] = []): Node => b.pure(opcode, 'v128', args, immediates);
+const vec = (b: Builder, opcode: number, args: readonly Node[], immediates: readonly number[] = []): Node =>
+  b.pure(opcode, 'v128', args, immediates);
 
 /** A vector of four constants. */
 export function constantVector(b: Builder, values: readonly number[], dtype: DType): Node {
-  return b.v128(values.flatMap((x) => (isFloat(dtype) ? f32Bytes(x) : i32Bytes(dtype === 'bool' ? -Number(x !== 0) : x))));
+  return b.v128(
+    values.flatMap((x) => (isFloat(dtype) ? f32Bytes(x) : i32Bytes(dtype === 'bool' ? -Number(x !== 0) : x))),
+  );
 }
 
 /** A scalar in all lanes. */
 export function splat(b: Builder, n: Node, dtype: DType): Node {
-  if (n.constant !== undefined) return constantVector(b, laneNumbers.map(() => n.constant!), dtype);
+  if (n.constant !== undefined)
+    return constantVector(
+      b,
+      laneNumbers.map(() => n.constant!),
+      dtype,
+    );
   if (dtype === 'bool') return vec(b, v.i32x4Neg, [vec(b, v.i32x4Splat, [n])]);
   return vec(b, isFloat(dtype) ? v.f32x4Splat : v.i32x4Splat, [n]);
 }
@@ -42,7 +50,12 @@ export function replaceLane(b: Builder, n: Node, lane: number, x: Node, dtype: D
 
 /** A vector of four scalars. */
 export function fromLanes(b: Builder, scalars: readonly Node[], dtype: DType): Node {
-  if (scalars.every((n) => n.constant !== undefined)) return constantVector(b, scalars.map((n) => n.constant!), dtype);
+  if (scalars.every((n) => n.constant !== undefined))
+    return constantVector(
+      b,
+      scalars.map((n) => n.constant!),
+      dtype,
+    );
   if (scalars.every((n) => n === scalars[0])) return splat(b, scalars[0]!, dtype);
   return scalars.slice(1).reduce((sum, n, i) => replaceLane(b, sum, i + 1, n, dtype), splat(b, scalars[0]!, dtype));
 }
@@ -61,18 +74,22 @@ export function narrowToBytes(b: Builder, n: Node, dtype: DType): Node {
   return vec(b, v.shuffle, [value, value], [0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12]);
 }
 
+// prettier-ignore
 const float: { readonly [O in ScalarOp]?: number } = {
   add: v.f32x4Add, sub: v.f32x4Sub, mul: v.f32x4Mul, div: v.f32x4Div, min: v.f32x4Min, max: v.f32x4Max,
   neg: v.f32x4Neg, abs: v.f32x4Abs, sqrt: v.f32x4Sqrt, floor: v.f32x4Floor, round: v.f32x4Nearest,
   lt: v.f32x4Lt, le: v.f32x4Le, eq: v.f32x4Eq,
 };
+// prettier-ignore
 const signed: { readonly [O in ScalarOp]?: number } = {
   add: v.i32x4Add, sub: v.i32x4Sub, mul: v.i32x4Mul, min: v.i32x4MinS, max: v.i32x4MaxS, and: v.and, or: v.or, xor: v.xor,
   neg: v.i32x4Neg, abs: v.i32x4Abs, lt: v.i32x4LtS, le: v.i32x4LeS, eq: v.i32x4Eq,
 };
+// prettier-ignore
 const unsigned: { readonly [O in ScalarOp]?: number } = {
   ...signed, min: v.i32x4MinU, max: v.i32x4MaxU, lt: v.i32x4LtU, le: v.i32x4LeU,
 };
+// prettier-ignore
 const mask: { readonly [O in ScalarOp]?: number } = {
   add: v.or, sub: v.xor, mul: v.and, div: v.and, min: v.and, max: v.or, and: v.and, or: v.or, xor: v.xor,
 };
@@ -85,23 +102,38 @@ export interface VectorContext {
 }
 
 /** An operand: a vector, and the scalar that is in all of its lanes when there is one. */
-export interface Operand { readonly vector: () => Node; readonly scalar: Node | undefined }
+export interface Operand {
+  readonly vector: () => Node;
+  readonly scalar: Node | undefined;
+}
 
 function wrapVector(b: Builder, n: Node, dtype: DType): Node {
   const shift = (opcode: number, x: Node): Node => vec(b, opcode, [x, b.i32(24)]);
   switch (dtype) {
-    case 'i8': return shift(v.i32x4ShrS, shift(v.i32x4Shl, n));
-    case 'u8': return vec(b, v.and, [n, constantVector(b, [255, 255, 255, 255], 'i32')]);
-    default: return n;
+    case 'i8':
+      return shift(v.i32x4ShrS, shift(v.i32x4Shl, n));
+    case 'u8':
+      return vec(b, v.and, [n, constantVector(b, [255, 255, 255, 255], 'i32')]);
+    default:
+      return n;
   }
 }
 
-const notZero = (b: Builder, n: Node): Node => vec(b, v.not, [vec(b, v.i32x4Eq, [n, constantVector(b, [0, 0, 0, 0], 'i32')])]);
+const notZero = (b: Builder, n: Node): Node =>
+  vec(b, v.not, [vec(b, v.i32x4Eq, [n, constantVector(b, [0, 0, 0, 0], 'i32')])]);
 
 /** The op on each lane by itself. */
 function lanewise(c: VectorContext, op: ScalarOp, from: DType, to: DType, args: readonly Operand[]): Node {
   const scalars = laneNumbers.map((l) =>
-    scalarNode(c.b, op, from, to, args.map((a) => a.scalar ?? extractLane(c.b, a.vector(), l, from)), c.helper));
+    scalarNode(
+      c.b,
+      op,
+      from,
+      to,
+      args.map((a) => a.scalar ?? extractLane(c.b, a.vector(), l, from)),
+      c.helper,
+    ),
+  );
   return fromLanes(c.b, scalars, to);
 }
 
@@ -114,11 +146,19 @@ function floatMinMax(b: Builder, op: 'min' | 'max', args: readonly Operand[]): N
     if (limit !== 0 || Object.is(limit, 0) === (op === 'min')) return fast;
     if (op === 'max') return vec(b, v.f32x4Add, [fast, y.vector()]); // −0 + 0 is 0
   }
-  return vec(b, float[op]!, args.map((a) => a.vector()));
+  return vec(
+    b,
+    float[op]!,
+    args.map((a) => a.vector()),
+  );
 }
 
 /** `p < q ? q : p` is what `pmax(p, q)` means, and `q < p ? q : p` is `pmin(p, q)`. */
-function clampOf(when: Node, then: Node, otherwise: Node): { readonly opcode: number; readonly args: readonly Node[] } | undefined {
+function clampOf(
+  when: Node,
+  then: Node,
+  otherwise: Node,
+): { readonly opcode: number; readonly args: readonly Node[] } | undefined {
   if (when.op !== v.f32x4Lt) return undefined;
   const [p, q] = when.args as [Node, Node];
   if (then === q && otherwise === p) return { opcode: v.f32x4Pmax, args: [p, q] };
@@ -130,10 +170,16 @@ function castVector(c: VectorContext, from: DType, to: DType, x: Operand): Node 
   const n = x.vector();
   if (isFloat(from)) {
     switch (to) {
-      case 'bool': return vec(b, v.f32x4Ne, [n, constantVector(b, [0, 0, 0, 0], 'f32')]);
-      case 'u32': return vec(b, v.i32x4TruncSatF32x4U, [n]);
-      case 'i32': case 'i8': case 'u8': return wrapVector(b, vec(b, v.i32x4TruncSatF32x4S, [n]), to);
-      default: return n;
+      case 'bool':
+        return vec(b, v.f32x4Ne, [n, constantVector(b, [0, 0, 0, 0], 'f32')]);
+      case 'u32':
+        return vec(b, v.i32x4TruncSatF32x4U, [n]);
+      case 'i32':
+      case 'i8':
+      case 'u8':
+        return wrapVector(b, vec(b, v.i32x4TruncSatF32x4S, [n]), to);
+      default:
+        return n;
     }
   }
   if (from === 'bool') {
@@ -142,7 +188,8 @@ function castVector(c: VectorContext, from: DType, to: DType, x: Operand): Node 
   }
   if (isFloat(to)) {
     // An unsigned number that was shifted right fits the much cheaper signed conversion.
-    const small = from !== 'u32' || (n.op === v.i32x4ShrU && n.args[1]!.constant !== undefined && (n.args[1]!.constant & 31) !== 0);
+    const small =
+      from !== 'u32' || (n.op === v.i32x4ShrU && n.args[1]!.constant !== undefined && (n.args[1]!.constant & 31) !== 0);
     return vec(b, small ? v.f32x4ConvertI32x4S : v.f32x4ConvertI32x4U, [n]);
   }
   return to === 'bool' ? notZero(b, n) : wrapVector(b, n, to);
@@ -161,13 +208,16 @@ export function vectorNode(c: VectorContext, op: ScalarOp, from: DType, to: DTyp
       if (clamp) return vec(b, clamp.opcode, clamp.args);
       return vec(b, c.relaxed ? v.i32x4RelaxedLaneselect : v.bitselect, [y.vector(), z.vector(), x.vector()]);
     }
-    case 'cast': return castVector(c, from, to, x);
-    case 'bitcast': return x.vector();
+    case 'cast':
+      return castVector(c, from, to, x);
+    case 'bitcast':
+      return x.vector();
     case 'fma':
       if (!isFloat(from)) break;
       if (c.relaxed) return vec(b, v.f32x4RelaxedMadd, vectors());
       return vec(b, v.f32x4Add, [vec(b, v.f32x4Mul, [x.vector(), y.vector()]), z.vector()]);
-    case 'floor': case 'round':
+    case 'floor':
+    case 'round':
       if (!isFloat(from)) return x.vector();
       break;
     default:
@@ -181,25 +231,40 @@ export function vectorNode(c: VectorContext, op: ScalarOp, from: DType, to: DTyp
     const opcode = mask[op];
     if (opcode !== undefined) return vec(b, opcode, vectors());
     switch (op) {
-      case 'lt': return vec(b, v.andnot, [y.vector(), x.vector()]);
-      case 'le': return vec(b, v.or, [vec(b, v.not, [x.vector()]), y.vector()]);
-      case 'eq': return vec(b, v.i32x4Eq, vectors());
-      case 'neg': case 'abs': return x.vector();
-      default: return lanewise(c, op, from, to, args);
+      case 'lt':
+        return vec(b, v.andnot, [y.vector(), x.vector()]);
+      case 'le':
+        return vec(b, v.or, [vec(b, v.not, [x.vector()]), y.vector()]);
+      case 'eq':
+        return vec(b, v.i32x4Eq, vectors());
+      case 'neg':
+      case 'abs':
+        return x.vector();
+      default:
+        return lanewise(c, op, from, to, args);
     }
   }
   const shift = op === 'shl' ? v.i32x4Shl : from === 'u32' ? v.i32x4ShrU : v.i32x4ShrS;
   switch (op) {
-    case 'shl': case 'shr':
+    case 'shl':
+    case 'shr':
       return y.scalar ? wrapVector(b, vec(b, shift, [x.vector(), y.scalar]), from) : lanewise(c, op, from, to, args);
     case 'mulhi': {
       const [p, q] = vectors();
       const product = (opcode: number): Node => vec(b, opcode, [p!, q!]);
       const high = [4, 5, 6, 7, 12, 13, 14, 15];
-      return vec(b, v.shuffle, [product(v.i64x2ExtmulLowI32x4U), product(v.i64x2ExtmulHighI32x4U)], [...high, ...high.map((i) => i + 16)]);
+      return vec(
+        b,
+        v.shuffle,
+        [product(v.i64x2ExtmulLowI32x4U), product(v.i64x2ExtmulHighI32x4U)],
+        [...high, ...high.map((i) => i + 16)],
+      );
     }
-    case 'abs': if (from === 'u32') return x.vector(); break;
-    case 'fma': return wrapVector(b, vec(b, v.i32x4Add, [vec(b, v.i32x4Mul, [x.vector(), y.vector()]), z.vector()]), from);
+    case 'abs':
+      if (from === 'u32') return x.vector();
+      break;
+    case 'fma':
+      return wrapVector(b, vec(b, v.i32x4Add, [vec(b, v.i32x4Mul, [x.vector(), y.vector()]), z.vector()]), from);
     default:
   }
   const opcode = (from === 'u32' ? unsigned : signed)[op];
@@ -207,4 +272,3 @@ export function vectorNode(c: VectorContext, op: ScalarOp, from: DType, to: DTyp
   const result = vec(b, opcode, vectors());
   return to === 'bool' ? result : wrapVector(b, result, from);
 }
-

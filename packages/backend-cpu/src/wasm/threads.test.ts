@@ -18,16 +18,31 @@ test.each([2, 3])('%i threads share the iterations of grid loops and wait for ea
   const steps = 40;
   const x = variable('i');
   const buffers = {
-    x: { dtype: 'i32' as const, data: dataFrom('i32', Array.from({ length: n }, (_, i) => i)) },
+    x: {
+      dtype: 'i32' as const,
+      data: dataFrom(
+        'i32',
+        Array.from({ length: n }, (_, i) => i),
+      ),
+    },
     y: { dtype: 'i32' as const, data: dataFrom('i32', Array(n).fill(0)) },
   };
   const dtypes = { x: 'i32', y: 'i32' } as const;
   // Every step reads what other threads have written in the step before.
-  const mirrored = (from: string, to: string) => kernelOver(dtypes, ['n'], [
-    loop('grid', 'i', variable('n'), (i) => [store(to, i, e.add(load(from, e.sub(e.sub(variable('n'), c(1)), x), 'i32'), c(1)))]),
-  ]);
+  const mirrored = (from: string, to: string) =>
+    kernelOver(
+      dtypes,
+      ['n'],
+      [
+        loop('grid', 'i', variable('n'), (i) => [
+          store(to, i, e.add(load(from, e.sub(e.sub(variable('n'), c(1)), x), 'i32'), c(1))),
+        ]),
+      ],
+    );
   const alone = kernelOver(dtypes, ['n'], [store('x', c(0), e.add(load('x', c(0), 'i32'), c(1000)))]);
-  const kernels = Array.from({ length: steps }, (_, i) => (i % 5 === 4 ? alone : i % 2 === 0 ? mirrored('x', 'y') : mirrored('y', 'x')));
+  const kernels = Array.from({ length: steps }, (_, i) =>
+    i % 5 === 4 ? alone : i % 2 === 0 ? mirrored('x', 'y') : mirrored('y', 'x'),
+  );
   const instance = place(kernels, buffers, { n }, false, threads);
 
   const [a, b] = [[...buffers.x.data], [...buffers.y.data]];
@@ -43,10 +58,19 @@ test.each([2, 3])('%i threads share the iterations of grid loops and wait for ea
   const words = new Int32Array(instance.memory.buffer, instance.base);
   words[layout.profile / 4] = 1;
   const { module, memory, base, scratch } = instance;
-  await Promise.all(Array.from({ length: threads }, (_, thread) => new Promise((resolve, reject) => {
-    const worker = new Worker(threadSource, { eval: true, workerData: { module, memory, base, scratch: scratch[thread], thread, threads, rounds: 1 } });
-    worker.on('message', resolve).on('error', reject);
-  })));
+  await Promise.all(
+    Array.from(
+      { length: threads },
+      (_, thread) =>
+        new Promise((resolve, reject) => {
+          const worker = new Worker(threadSource, {
+            eval: true,
+            workerData: { module, memory, base, scratch: scratch[thread], thread, threads, rounds: 1 },
+          });
+          worker.on('message', resolve).on('error', reject);
+        }),
+    ),
+  );
   instance.checkGuards();
   expect([...instance.read()['x']!]).toEqual(a);
   expect([...instance.read()['y']!]).toEqual(b);
