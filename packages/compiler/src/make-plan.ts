@@ -74,11 +74,19 @@ interface Draft { name: string; dtype: DType; length: Expr; role: BufferRole; fi
 function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dims: Record<string, DimRange>): Plan {
   const buffers: Draft[] = [];
   const index = new Map<Binding, number>();
+  const taken = new Set<string>();
+  /** Inputs, outputs and state are named apart from each other, buffers are not. */
+  const unique = (name: string): string => {
+    let free = name;
+    for (let i = 2; taken.has(free); i++) free = `${name}_${i}`;
+    taken.add(free);
+    return free;
+  };
   const add = (key: Binding, name: string, role: BufferRole): number => {
     const known = index.get(key);
     if (known !== undefined) return known;
     index.set(key, buffers.length);
-    buffers.push({ name, dtype: key.dtype, length: lengthOf(key), role, first: Infinity, last: -1 });
+    buffers.push({ name: unique(name), dtype: key.dtype, length: lengthOf(key), role, first: Infinity, last: -1 });
     return buffers.length - 1;
   };
   const constants: Record<string, Plan['constants'][string]> = {};
@@ -89,8 +97,9 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
     const name = role === 'constant' ? `constant${Object.keys(constants).length}` : sourceName(t);
     const key = `${role} ${name}`;
     if (byName.has(key)) { index.set(t, byName.get(key)!); continue; }
-    byName.set(key, add(t, name, role));
-    if (role === 'constant') constants[name] = (t.attrs as { data: Plan['constants'][string] }).data;
+    const buffer = add(t, name, role);
+    byName.set(key, buffer);
+    if (role === 'constant') constants[buffers[buffer]!.name] = (t.attrs as { data: Plan['constants'][string] }).data;
   }
 
   // Where each state is read last, and which step writes its update.
@@ -177,9 +186,9 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
     name: g.name,
     dims: Object.fromEntries(Object.entries(dims).map(([name, r]) => [name, { min: r.min, max: Math.min(r.max, largestSize) }])),
     // An input or state that was simplified away is still part of the program's signature.
-    inputs: ports(g.inputs, (name, t) => byName.get(`input ${name}`) ?? addUnused(done, t, 'input', last)),
+    inputs: ports(g.inputs, (name, t) => byName.get(`input ${name}`) ?? addUnused(done, t, unique(sourceName(t)), 'input', last)),
     outputs: ports(fused.graph.outputs, (_, t) => index.get(t)!),
-    state: ports(g.state, (name, t) => byName.get(`state ${name}`) ?? addUnused(done, t, 'state', last)),
+    state: ports(g.state, (name, t) => byName.get(`state ${name}`) ?? addUnused(done, t, unique(sourceName(t)), 'state', last)),
     buffers: done, kernels, steps: planSteps, constants,
   };
 }
@@ -187,8 +196,8 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
 /** How many steps later an operand that was packed is used again rather than packed again. */
 const reuseWithin = 16;
 
-function addUnused(buffers: PlanBuffer[], t: Tensor, role: 'input' | 'state', last: number): number {
-  buffers.push({ name: sourceName(t), dtype: t.dtype, length: elements(t.shape), role, live: role === 'input' ? [0, 0] : [0, last] });
+function addUnused(buffers: PlanBuffer[], t: Tensor, name: string, role: 'input' | 'state', last: number): number {
+  buffers.push({ name, dtype: t.dtype, length: elements(t.shape), role, live: role === 'input' ? [0, 0] : [0, last] });
   return buffers.length - 1;
 }
 

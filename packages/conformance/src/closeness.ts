@@ -13,6 +13,9 @@ export interface Tolerance {
   readonly absolute?: number;
 }
 
+/** Numbers smaller than any normal `f32` may be taken for zero: GPUs do, and fast exponentials. */
+const subnormal = 2 ** -126;
+
 /** No difference at all, except that zeros may differ in sign. */
 export const exact: Tolerance = { relative: 0, absolute: 0 };
 
@@ -39,7 +42,7 @@ export function difference({ found, wanted, dtype, scale = 0 }: Compared, tolera
   const real = dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
   const { relative = 1e-5, absolute = 1e-6 } = real ? tolerance : exact;
   const get = decoder(dtype);
-  const limit = absolute * Math.max(scale, absolute === 0 ? 0 : largest(wanted, dtype));
+  const limit = (real ? subnormal : 0) + (absolute === 0 ? 0 : absolute * Math.max(scale, largest(wanted, dtype)));
   let [worst, at, wrong] = [0, -1, 0];
   for (let i = 0; i < wanted.data.length; i++) {
     const [f, w] = [get(found.data[i]!), get(wanted.data[i]!)];

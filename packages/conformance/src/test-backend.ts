@@ -1,11 +1,14 @@
 /** The whole suite as one function. */
 import type { Backend } from '@sinter/compiler';
+import { contractionTests } from './groups/contractions.ts';
 import { goldenTests } from './groups/goldens.ts';
+import { gradientTests } from './groups/gradients.ts';
+import { shapeTests } from './groups/shapes.ts';
 import type { Runner } from './runner.ts';
 import type { Suite } from './suite.ts';
 
 /** The groups in the order in which they run: what is small and fails clearly comes first. */
-const groups: readonly ((suite: Suite) => void)[] = [goldenTests];
+const groups: readonly ((suite: Suite) => void)[] = [goldenTests, gradientTests, shapeTests, contractionTests];
 
 /** Where the tests are declared, and how much is tried. */
 export interface TestBackendOptions extends Runner {

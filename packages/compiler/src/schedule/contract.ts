@@ -4,7 +4,7 @@
  * tile before it is stored. Packing takes any expression of the operand: transposes and gathers cost nothing extra.
  */
 import type { Dim, Expr, Tensor } from '@sinter/ir';
-import { e, elements, flatIndex, labelSizes, parseSpec, unflatten } from '@sinter/ir';
+import { e, elements, flatIndex, isFloat, labelSizes, parseSpec, unflatten } from '@sinter/ir';
 import type { Group } from '../fuse/group.ts';
 import { isData } from '../fuse/group.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../loop/language.ts';
@@ -150,7 +150,8 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
         const slot = ix.add(ix.mul(i, ix.int(nr)), j);
         const left = inPlace ? load(a, ix.add(load('rows', i, 'i32'), k), t.dtype) : load(a, ix.add(v('base_a'), ix.add(ix.mul(k, ix.int(mr)), i)), t.dtype);
         const right = load(b, ix.add(v('base_b'), ix.add(ix.mul(k, ix.int(nr)), j)), t.dtype);
-        return [store('acc', slot, e.fma<LoadExpr>(left, right, load('acc', slot, t.dtype)))];
+        const sum = load('acc', slot, t.dtype);
+        return [store('acc', slot, isFloat(t.dtype) ? e.fma<LoadExpr>(left, right, sum) : e.add<LoadExpr>(e.mul<LoadExpr>(left, right), sum))];
       }),
     ]);
     const unrolled = fixedK !== undefined && fixedK < tile.unroll ? 1 : tile.unroll;
