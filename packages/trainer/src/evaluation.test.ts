@@ -4,7 +4,6 @@ import { expect, test } from 'vitest';
 import { iris, mlp } from '../test/mlp.ts';
 import { TrainingArguments } from './arguments.ts';
 import type { EvalPrediction } from './metrics.ts';
-import { classificationMetrics, confusionMatrix, predictedClasses } from './metrics.ts';
 import type { TrainerOptions } from './trainer-options.ts';
 import { Trainer } from './trainer.ts';
 
@@ -71,29 +70,4 @@ test('only the loss is kept where only that is wanted', async () => {
   const metrics = await t.evaluate();
   expect(metrics).not.toHaveProperty('eval_never');
   expect(metrics['eval_loss']).toBeGreaterThan(0);
-});
-
-test('measures of two classes are those of class 1, of more their means', () => {
-  const logits = (...classes: number[]) => ({
-    shape: [classes.length, 2],
-    data: Float32Array.from(classes.flatMap((c) => [1 - c, c])),
-  });
-  const labels = (...classes: number[]) => ({ shape: [classes.length], data: Int32Array.from(classes) });
-  const two = { predictions: logits(1, 1, 0, 0, 0), label_ids: labels(1, 0, 0, 1, -100) };
-  expect(confusionMatrix(two)).toEqual([
-    [1, 1],
-    [1, 1],
-  ]);
-  expect(classificationMetrics(two)).toEqual({ accuracy: 0.5, precision: 0.5, recall: 0.5, f1: 0.5 });
-  const three = {
-    predictions: { shape: [4, 3], data: Float32Array.of(3, 0, 0, 0, 3, 0, 0, 3, 0, 0, 0, 3) },
-    label_ids: labels(0, 1, 2, 2),
-  };
-  expect([...predictedClasses(three.predictions)]).toEqual([0, 1, 1, 2]);
-  expect(classificationMetrics(three)).toEqual({
-    accuracy: 0.75,
-    precision: (1 + 0.5 + 1) / 3,
-    recall: (1 + 1 + 0.5) / 3,
-    f1: expect.closeTo((1 + 2 / 3 + 2 / 3) / 3, 12) as number,
-  });
 });

@@ -1,13 +1,11 @@
-/** The step as a graph: a loop without a trainer, and what the compiler makes of an update; metrics. */
+/** The step as a graph: a loop without a trainer, and what the compiler makes of an update. */
 import { cpu } from '@sinter/backend-cpu';
 import { compile, makePlan } from '@sinter/compiler';
-import type { TensorData } from '@sinter/ir';
 import { expect, test, vi } from 'vitest';
 import { iris, mlp } from '../test/mlp.ts';
 import { TrainingArguments } from './arguments.ts';
 import { epochBatches } from './data/batches.ts';
 import { dataCollatorWithPadding } from './data/collate.ts';
-import { classificationMetrics, confusionMatrix, predictedClasses } from './metrics.ts';
 import { adamw } from './optimizers/adamw.ts';
 import { decays } from './optimizers/decay.ts';
 import { schedule } from './schedules.ts';
@@ -68,28 +66,4 @@ test('an update is one kernel for a weight and its slots', () => {
   expect(updates.length).toBe(1);
   expect(updates[0]!.outputs).toContain(fused.graph.updates['optimizer.m.head.weight']);
   expect(updates[0]!.outputs).toContain(fused.graph.updates['optimizer.v.head.weight']);
-});
-
-test('metrics of two and of three classes', () => {
-  const labels = (...data: number[]): TensorData => ({ data: Int32Array.from(data), shape: [data.length] });
-  const logits = (classes: number, ...best: number[]): TensorData => ({
-    data: Float32Array.from(best.flatMap((b) => Array.from({ length: classes }, (_, c) => (c === b ? 1 : 0)))),
-    shape: [best.length, classes],
-  });
-  const two = { predictions: logits(2, 1, 1, 0, 0, 1), label_ids: labels(1, 0, 0, 1, -100) };
-  expect([...predictedClasses(two.predictions)]).toEqual([1, 1, 0, 0, 1]);
-  expect(confusionMatrix(two)).toEqual([
-    [1, 1],
-    [1, 1],
-  ]);
-  expect(classificationMetrics(two)).toEqual({ accuracy: 0.5, precision: 0.5, recall: 0.5, f1: 0.5 });
-  const three = { predictions: logits(3, 0, 1, 1), label_ids: labels(0, 1, 2) };
-  const { accuracy, precision, recall, f1 } = classificationMetrics(three);
-  expect([accuracy, precision, recall, f1].map((x) => Number(x.toFixed(4)))).toEqual([0.6667, 0.5, 0.6667, 0.5556]);
-  expect(classificationMetrics({ predictions: logits(2, 0), label_ids: labels(0) })).toEqual({
-    accuracy: 1,
-    precision: 0,
-    recall: 0,
-    f1: 0,
-  });
 });
