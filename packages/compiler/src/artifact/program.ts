@@ -8,7 +8,7 @@ export interface StateHandle {
   readonly ports: Ports;
   /** A copy of a tensor's elements. */
   read(name: string): Promise<Data>;
-  /** Overwrites a tensor; its length and dtype must fit (`BackendError`). */
+  /** Overwrites a tensor; its length and dtype must fit (`BackendError`). `data` must not change before this is done. */
   write(name: string, data: Data): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export interface Program {
   readonly state: StateHandle;
   /**
    * One run: inputs by name, with their shapes, from which the run-time sizes follow (`ShapeError` where they do not
-   * agree). Gives copies of the outputs; state is updated in place.
+   * agree). Gives copies of the outputs; state is updated in place. The data of the inputs must not change before the run is done.
    */
   run(inputs?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
   /** Like {@link Program.run}, and the time of every step. */

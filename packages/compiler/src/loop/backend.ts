@@ -135,7 +135,7 @@ class State implements StateHandle {
 
 /**
  * The run-time sizes that follow from the shapes of a program's inputs. Throws a `ShapeError` where shapes do not agree
- * with the ports or a size is outside of the range the program was built for, and a `BackendError` for a wrong dtype.
+ * with the ports, a size is outside of the range the program was built for, or an input is of another dtype.
  */
 export function bindInputs(artifact: Pick<Artifact, 'name' | 'dims' | 'inputs'>, inputs: Readonly<Record<string, TensorData>>): Record<string, number> {
   const sizes = bindSizes(artifact.inputs, inputs);
@@ -148,7 +148,7 @@ export function bindInputs(artifact: Pick<Artifact, 'name' | 'dims' | 'inputs'>,
     const { shape, data } = inputs[key]!;
     const want = shapeSize(port.shape, sizes);
     if (want.join() !== shape.join()) throw new ShapeError(`program '${artifact.name}': input '${key}' must be [${want.join(', ')}] here, got [${shape.join(', ')}]`);
-    if (!holds(data, port.dtype)) throw new BackendError(`program '${artifact.name}': input '${key}' wants ${port.dtype}, got a ${data.constructor.name}`);
+    if (!holds(data, port.dtype)) throw new ShapeError(`program '${artifact.name}': input '${key}' wants ${port.dtype}, got a ${data.constructor.name}`);
   }
   return sizes;
 }

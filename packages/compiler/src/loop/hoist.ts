@@ -68,7 +68,7 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
   };
   const neverZero = (x: LoopExpr): boolean => {
     if (x.k === 'const') return x.value > 0;
-    const positive = simplify(e.lt<LoadExpr>(constantExpr(0), x));
+    const positive = simplify(e.lt<LoadExpr>(constantExpr(0, x.dtype), x));
     return positive.k === 'const' && positive.value === 1;
   };
   /** Valid for the statement at hand only. */

@@ -1,6 +1,6 @@
 /**
  * The template of contractions: the right operand packed into panels of `nr` columns, the left one read in place where its rows
- * are contiguous and packed into panels of `mr` rows where not; a register tile per step; what follows is computed on the
+ * are contiguous and packed into panels of a few tiles where not; a register tile per step; what follows is computed on the
  * tile before it is stored. Packing takes any expression of the operand: transposes and gathers cost nothing extra.
  */
 import type { Dim, Expr, Tensor } from '@sinter/ir';
@@ -121,8 +121,10 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
   const packedB: Scratch = { scratch: 'packed_b', dtype: t.dtype, length: panelLength(p.n, nr) };
   const out: Scheduled[] = [pack(ctx, p, 'b', nr, packedB)];
   const inPlace = rowsInPlace(ctx, p);
-  const packedA: Scratch = { scratch: 'packed_a', dtype: t.dtype, length: panelLength(p.m, mr) };
-  if (!inPlace) out.push(pack(ctx, p, 'a', mr, packedA));
+  // Panels of several tiles: they are packed as whole vectors, and each tile reads its rows of them.
+  const pr = 4 * mr;
+  const packedA: Scratch = { scratch: 'packed_a', dtype: t.dtype, length: panelLength(p.m, pr) };
+  if (!inPlace) out.push(pack(ctx, p, 'a', pr, packedA));
 
   const d = draft(ctx, group, (x) => (x === t ? load('tile', v('slot'), t.dtype) : undefined));
   declare(d, p);
@@ -144,11 +146,11 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
   const multiply = (row: LoopExpr, panel: LoopExpr): Stmt[] => {
     const panelsAll = ix.ceilDiv(N, nr);
     const baseB = ix.mul(ix.mul(ix.add(ix.mul(batch, panelsAll), panel), K), ix.int(nr));
-    const baseA = ix.mul(ix.mul(ix.add(ix.mul(batch, ix.ceilDiv(M, mr)), ix.div(row, ix.int(mr))), K), ix.int(mr));
+    const baseA = ix.add(ix.mul(ix.mul(ix.add(ix.mul(batch, ix.ceilDiv(M, pr)), ix.div(row, ix.int(pr))), K), ix.int(pr)), ix.mod(row, ix.int(pr)));
     const step = (k: LoopExpr): Stmt => loop('unroll', 'i', ix.int(mr), (i) => [
       loop('vector', 'j', ix.int(nr), (j) => {
         const slot = ix.add(ix.mul(i, ix.int(nr)), j);
-        const left = inPlace ? load(a, ix.add(load('rows', i, 'i32'), k), t.dtype) : load(a, ix.add(v('base_a'), ix.add(ix.mul(k, ix.int(mr)), i)), t.dtype);
+        const left = inPlace ? load(a, ix.add(load('rows', i, 'i32'), k), t.dtype) : load(a, ix.add(v('base_a'), ix.add(ix.mul(k, ix.int(pr)), i)), t.dtype);
         const right = load(b, ix.add(v('base_b'), ix.add(ix.mul(k, ix.int(nr)), j)), t.dtype);
         const sum = load('acc', slot, t.dtype);
         return [store('acc', slot, isFloat(t.dtype) ? e.fma<LoadExpr>(left, right, sum) : e.add<LoadExpr>(e.mul<LoadExpr>(left, right), sum))];
