@@ -113,19 +113,19 @@ describe('random numbers', () => {
       expect(run(philox(word(lo, 'u32'), word(hi, 'u32'), word(key, 'u32')))).toBe(want);
     });
   test('are uniform, and differ by seed, step and stream', () => {
-    const draw = (seed: number, step: number, stream: number): Float32Array => evaluate(graph('r', { outputs: { r: uniform(input('key', [2], 'u32'), [20000], stream) } }), { key: { shape: [2], data: Uint32Array.of(seed, step) } }).outputs.r!.data as Float32Array;
+    const draw = (seed: number, step: number, stream: number): Float32Array => evaluate(graph('r', { outputs: { r: uniform(input('key', [2], 'u32'), [4000], stream) } }), { key: { shape: [2], data: Uint32Array.of(seed, step) } }).outputs.r!.data as Float32Array;
     const base = draw(1, 0, 0);
     const average = base.reduce((a, b) => a + b, 0) / base.length;
     const square = base.reduce((a, b) => a + b * b, 0) / base.length;
-    expect(Math.abs(average - 0.5)).toBeLessThan(0.01);
-    expect(Math.abs(square - 1 / 3)).toBeLessThan(0.01);
+    expect(Math.abs(average - 0.5)).toBeLessThan(0.02);
+    expect(Math.abs(square - 1 / 3)).toBeLessThan(0.02);
     expect(Math.min(...base)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...base)).toBeLessThan(1);
     expect(draw(1, 0, 0)).toEqual(base);
     for (const other of [draw(2, 0, 0), draw(1, 1, 0), draw(1, 0, 1)]) {
       let product = 0;
       for (let i = 0; i < base.length; i++) product += (base[i]! - 0.5) * (other[i]! - 0.5);
-      expect(Math.abs(product / base.length)).toBeLessThan(0.003);
+      expect(Math.abs(product / base.length)).toBeLessThan(0.006);
     }
   });
 });

@@ -1,5 +1,4 @@
-/** Small tensors for tests: one of every op, data by a seed, and random graphs. */
-import fc from 'fast-check';
+/** Small tensors for tests: one of every op, data by a seed, and graphs of many steps. */
 import type { Data, DType, Graph, Tensor, TensorData } from './index.ts';
 import {
   add, argmax, broadcastTo, cast, concat, constant, contract, dataFor, dimValue, encoder, equal, flip, full, gather, graph, input, iota, isFloat, less, matmul, max, maximum,
@@ -85,8 +84,11 @@ const steps: readonly Step[] = [
   (p, pick) => cast(equal(pick(floats(p)), 0), 'f32'),
 ];
 
-/** Random graphs of up to 12 steps; each step falls back to `tanh` where nothing fits it. */
-export const randomGraph: fc.Arbitrary<Graph> = fc.array(fc.tuple(fc.nat(steps.length - 1), fc.array(fc.nat(1000), { minLength: 4, maxLength: 4 })), { minLength: 1, maxLength: 12 }).map((list) => {
+/** How many kinds of steps {@link graphOf} knows. */
+export const stepCount = steps.length;
+
+/** A graph of the given steps, each with four numbers that choose; a step that nothing fits becomes `tanh`. */
+export function graphOf(list: readonly (readonly [step: number, choices: readonly number[]])[]): Graph {
   const pool: Tensor[] = [input('x', ['n', 3]), state('w', [2, 3]), input('v', ['n'])];
   for (const [index, choices] of list) {
     let used = 0;
@@ -94,10 +96,12 @@ export const randomGraph: fc.Arbitrary<Graph> = fc.array(fc.tuple(fc.nat(steps.l
       if (from.length === 0) throw new RangeError('nothing fits');
       return from[choices[used++ % choices.length]! % from.length]!;
     };
-    try { pool.push(steps[index]!(pool, pick)); } catch (error) {
+    try {
+      pool.push(steps[index]!(pool, pick));
+    } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       pool.push(tanh(pool[0]!));
     }
   }
   return graph('random', { outputs: { last: pool.at(-1)!, middle: pool[Math.floor(pool.length / 2)]! }, updates: { w: tanh(pool[1]!) } });
-});
+}

@@ -183,13 +183,9 @@ describe('the type checker itself', () => {
         `const y${i} = reshape(transpose(matmul(p${i}, h${i}), [0, 2, 1, 3]), ['batch', 'seq', 384]);`,
         `const x${i + 1} = add(y${i}, sub(x${i}, mean(x${i}, { axes: -1, keepdims: true })));`);
     }
-    const base = check(lines.slice(0, 2).join('\n'));
     const full = check([...lines, `x48 satisfies import('../index.ts').Tensor<readonly ['batch', 'seq', 384], 'f32'>;`].join('\n'));
     expect(full).not.toContain('error');
-    const count = (text: string): number => Number(/Instantiations:\s+(\d+)/.exec(text)![1]);
-    const time = (text: string): string => /Check time:\s+(\S+)/.exec(text)![1]!;
-    console.log(`48 typed layers: ${count(full) - count(base)} instantiations, check time ${time(base)} → ${time(full)}`);
-    // Instantiations are counted, not seconds: the same on every machine.
-    expect(count(full) - count(base)).toBeLessThan(200_000);
+    // Instantiations are counted, not seconds: they are the same on every machine. 20,000 belong to the package itself.
+    expect(Number(/Instantiations:\s+(\d+)/.exec(full)![1])).toBeLessThan(100_000);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Tensor } from './index.ts';
 import { add, constant, dataFrom, dtypes, evaluate, full, graph, GraphError, input, neg, ops, parseGraph, printGraph, state, verifyGraph } from './index.ts';
 import { builder } from './tensor.ts';
-import { randomGraph, samples, sampleTensors } from './samples.test.kit.ts';
+import { graphOf, samples, sampleTensors, stepCount } from './samples.test.kit.ts';
 
 const again = (text: string): string => printGraph(verifyGraph(parseGraph(text)));
 
@@ -35,6 +35,8 @@ test.each(Object.entries(samples))('%s is printed and read back', (name, make) =
   const [a, b] = [g, parseGraph(text)].map((x) => evaluate(x, inputs, sampleTensors(x.state, sizes), sizes).outputs.t);
   expect(b).toEqual(a);
 });
+
+const randomGraph = fc.array(fc.tuple(fc.nat(stepCount - 1), fc.array(fc.nat(1000), { minLength: 4, maxLength: 4 })), { minLength: 1, maxLength: 12 }).map(graphOf);
 
 test('random graphs survive, and compute the same', () => {
   fc.assert(fc.property(randomGraph, fc.integer({ min: 1, max: 4 }), (g, n) => {
