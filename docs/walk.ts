@@ -5,7 +5,9 @@ import type { Backend, Program } from '@sinter/compiler';
 
 /** Prints the tour through `print`, running the model on `backend` (the interpreter of the loop language if not given). */
 export async function walk(print: (text: string) => void, backend: Backend = interpreter()): Promise<void> {
-  const stage = (n: number, title: string, text: string): void => { print(`── ${n}. ${title}\n\n${text.trimEnd()}\n`); };
+  const stage = (n: number, title: string, text: string): void => {
+    print(`── ${n}. ${title}\n\n${text.trimEnd()}\n`);
+  };
 
   // 0. A model is a function that builds a graph. Tensors are the nodes; shapes are checked as you type.
   const x = ir.input('x', ['batch', 4]);
@@ -31,7 +33,11 @@ export async function walk(print: (text: string) => void, backend: Backend = int
   const planned = makePlan(train, backend.target);
   stage(3, 'What is computed together, and what for', String(explain(planned, { batch: 8 })));
   const { plan } = planned;
-  stage(4, 'A kernel: the gradient of the bias, and its update in place', printKernel(plan.kernels.find((k) => k.name.startsWith('column'))!));
+  stage(
+    4,
+    'A kernel: the gradient of the bias, and its update in place',
+    printKernel(plan.kernels.find((k) => k.name.startsWith('column'))!),
+  );
 
   // 5. The plan is everything a backend needs.
   stage(5, 'The plan', printPlan(plan).split('\nkernel ')[0]!);
@@ -39,11 +45,18 @@ export async function walk(print: (text: string) => void, backend: Backend = int
   // 6. Building makes bytes and needs no device; loading makes a program and needs no compiler.
   const artifact = await backend.build(plan);
   const code = Object.keys(artifact.code).join(', ');
-  stage(6, 'The artifact', `for backend '${artifact.backend}': ${artifact.kernels.length} kernels, ${artifact.steps.length} steps, code in ${code}`);
+  stage(
+    6,
+    'The artifact',
+    `for backend '${artifact.backend}': ${artifact.kernels.length} kernels, ${artifact.steps.length} steps, code in ${code}`,
+  );
 
   // 7. A run: inputs in, outputs out, state updated in place.
   const program: Program = await backend.load(artifact);
-  await program.state.write('weight', Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)));
+  await program.state.write(
+    'weight',
+    Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)),
+  );
   const batch = {
     x: { data: Float32Array.from({ length: 12 }, (_, i) => Math.cos(i * i)), shape: [3, 4] },
     target: { data: Float32Array.of(0.5, -0.5, 0, 0.2, 0.8, -0.3, 0, 0.1, 0.9), shape: [3, 3] },

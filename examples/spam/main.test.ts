@@ -13,7 +13,18 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 test('without hub and pip it trains from scratch, and reports', async () => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const node = ['--conditions=@sinter/source', '--import', import.meta.resolve('tsx'), main];
-  const options = ['--mails', '800', '--epochs', '2', '--max-length', '48', '--output', folder, '--report', join(folder, 'report.json')];
+  const options = [
+    '--mails',
+    '800',
+    '--epochs',
+    '2',
+    '--max-length',
+    '48',
+    '--output',
+    folder,
+    '--report',
+    join(folder, 'report.json'),
+  ];
   const env = { HOME: folder, PATH: '/nowhere', XDG_CACHE_HOME: folder, HF_HUB_OFFLINE: '1' };
   const { stdout } = await promisify(execFile)(process.execPath, [...node, ...options], { env });
 
@@ -25,7 +36,8 @@ test('without hub and pip it trains from scratch, and reports', async () => {
   const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Record<string, number>;
   expect(report).toMatchObject({ model: 'bert-small-from-scratch' });
   expect(report.accuracy).toBeGreaterThan(0.85);
-  for (const key of ['precision', 'recall', 'f1', 'seconds', 'tokens_per_second', 'peak_rss_bytes']) expect(report[key]).toBeGreaterThan(0);
+  for (const key of ['precision', 'recall', 'f1', 'seconds', 'tokens_per_second', 'peak_rss_bytes'])
+    expect(report[key]).toBeGreaterThan(0);
   for (const file of ['config.json', 'model.safetensors', 'tokenizer.json', 'vocab.txt', 'training_args.json']) {
     expect((await stat(join(folder, 'model', file))).size).toBeGreaterThan(0);
   }

@@ -30,17 +30,27 @@ const { values: options } = parseArgs({
 });
 const started = performance.now();
 const seconds = (): number => (performance.now() - started) / 1000;
-const say = (line: string): void => { console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`); };
+const say = (line: string): void => {
+  console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
+};
 
 const seed = Number(options.seed);
 const { train, test, counts } = await loadMails({ seed });
-say(`${counts.read} mails, ${counts.duplicates} near-duplicates dropped: ${train.length} to learn from, ${test.length} held out`);
+say(
+  `${counts.read} mails, ${counts.duplicates} near-duplicates dropped: ${train.length} to learn from, ${test.length} held out`,
+);
 
-const { name, model, tokenizer, pretrained } = await startModel(train.map((m) => m.text), say, options['from-scratch']);
+const { name, model, tokenizer, pretrained } = await startModel(
+  train.map((m) => m.text),
+  say,
+  options['from-scratch'],
+);
 say(`${name}: ${(model.num_parameters() / 1e6).toFixed(1)} M parameters`);
 
 // What four minutes on two cores allow; a machine with more takes --mails, --epochs and --max-length.
-const recipe = pretrained ? { mails: 2400, epochs: 1, max_length: 96, learning_rate: 2e-4 } : { mails: Infinity, epochs: 3, max_length: 128, learning_rate: 1e-3 };
+const recipe = pretrained
+  ? { mails: 2400, epochs: 1, max_length: 96, learning_rate: 2e-4 }
+  : { mails: Infinity, epochs: 3, max_length: 128, learning_rate: 1e-3 };
 const max_length = Number(options['max-length'] ?? recipe.max_length);
 const learnFrom = train.slice(0, Number(options.mails ?? Math.min(recipe.mails, train.length)));
 const train_dataset = encode(tokenizer, learnFrom, max_length);
@@ -61,8 +71,17 @@ const args = new TrainingArguments({
   report_to: 'tensorboard',
   seed,
 });
-const trainer = new Trainer({ model, args, train_dataset, eval_dataset, processing_class: tokenizer, backend: cpu({ threads: Number(options.threads) }) });
-say(`fine-tuning on ${learnFrom.length} mails of up to ${max_length} tokens (Ctrl-C stops with a checkpoint; --resume goes on)`);
+const trainer = new Trainer({
+  model,
+  args,
+  train_dataset,
+  eval_dataset,
+  processing_class: tokenizer,
+  backend: cpu({ threads: Number(options.threads) }),
+});
+say(
+  `fine-tuning on ${learnFrom.length} mails of up to ${max_length} tokens (Ctrl-C stops with a checkpoint; --resume goes on)`,
+);
 const trained = await trainer.train({ resume_from_checkpoint: options.resume }).catch((error: unknown) => {
   if (!(error instanceof TrainingInterruptedError)) throw error;
   console.error(`${error.message}\nHere that is: npm start -- --resume, with the same options.`);
@@ -77,7 +96,10 @@ const { predictions } = await trainer.predict(eval_dataset);
 const truth = test.map((m) => m.label);
 const bert = binaryMetrics(predictedClasses(predictions), truth);
 const bayes = trainNaiveBayes(train);
-const baseline = binaryMetrics(test.map((m) => bayes.predict(m.text)), truth);
+const baseline = binaryMetrics(
+  test.map((m) => bayes.predict(m.text)),
+  truth,
+);
 say('on the mails held out:\n');
 console.log(metricsTable({ [name]: bert, 'naive Bayes': baseline }));
 console.log(confusionTable(bert, labelNames));
@@ -91,23 +113,40 @@ const compiled = await model.compile(cpu({ threads: Number(options.threads) }));
 for (const mail of unseenMails) {
   const { logits } = await compiled(tokenizer(mailText(mail), { truncation: true, max_length, return_tensors: 'i32' }));
   const [ham, spam] = logits!.data as Float32Array;
-  console.log(`  ${((100 / (1 + Math.exp(ham! - spam!))).toFixed(1)).padStart(5)} % spam   ${mail.subject}`);
+  console.log(`  ${(100 / (1 + Math.exp(ham! - spam!))).toFixed(1).padStart(5)} % spam   ${mail.subject}`);
 }
 compiled.close();
 
-console.log(`\nThe model is in ${folder} (Python's transformers loads it too); the event log in ${args.logging_dir}. Look at it with\n\n  tensorboard --logdir ${args.logging_dir}\n`);
+console.log(
+  `\nThe model is in ${folder} (Python's transformers loads it too); the event log in ${args.logging_dir}. Look at it with\n\n  tensorboard --logdir ${args.logging_dir}\n`,
+);
 say('done');
 if (options.report) {
   const { accuracy, precision, recall, f1 } = bert;
   const report = {
-    model: name, accuracy, precision, recall, f1, seconds: seconds(), tokens_per_second: tokens / runtime,
-    peak_rss_bytes: process.resourceUsage().maxRSS * 1024, baseline_accuracy: baseline.accuracy, baseline_f1: baseline.f1,
+    model: name,
+    accuracy,
+    precision,
+    recall,
+    f1,
+    seconds: seconds(),
+    tokens_per_second: tokens / runtime,
+    peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+    baseline_accuracy: baseline.accuracy,
+    baseline_f1: baseline.f1,
   };
   await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 /** Mails as a dataset: token ids and label. */
-function encode(tokenizer: PreTrainedTokenizer, mails: readonly Mail[], max_length: number): { input_ids: number[]; label: number }[] {
-  const { input_ids } = tokenizer(mails.map((m) => m.text), { truncation: true, max_length });
+function encode(
+  tokenizer: PreTrainedTokenizer,
+  mails: readonly Mail[],
+  max_length: number,
+): { input_ids: number[]; label: number }[] {
+  const { input_ids } = tokenizer(
+    mails.map((m) => m.text),
+    { truncation: true, max_length },
+  );
   return mails.map((mail, i) => ({ input_ids: input_ids[i]!, label: mail.label }));
 }

@@ -27,18 +27,33 @@ const labels = {
 };
 
 /** all-MiniLM-L6-v2 (6 layers, 22.7 M parameters), or where it cannot be had a small BERT with a vocabulary of these texts. */
-export async function startModel(texts: readonly string[], say: (line: string) => void, fromScratch = false): Promise<Start> {
+export async function startModel(
+  texts: readonly string[],
+  say: (line: string) => void,
+  fromScratch = false,
+): Promise<Start> {
   if (!fromScratch) {
     const folder = (await fromHub(say)) ?? (await fromPackage(say));
     if (folder !== undefined) {
-      const model = await BertForSequenceClassification.from_pretrained(folder, { ...labels, on_notice: () => undefined });
+      const model = await BertForSequenceClassification.from_pretrained(folder, {
+        ...labels,
+        on_notice: () => undefined,
+      });
       return { name: hubId, model, tokenizer: await BertTokenizer.from_pretrained(folder), pretrained: true };
     }
     say('training a small BERT of our own from scratch instead');
   }
   const tokenizer = trainWordPiece(texts, { vocab_size: 6000 });
   const model = BertForSequenceClassification.from_config(
-    { ...labels, vocab_size: tokenizer.vocab_size, hidden_size: 128, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 512, max_position_embeddings: 512 },
+    {
+      ...labels,
+      vocab_size: tokenizer.vocab_size,
+      hidden_size: 128,
+      num_hidden_layers: 2,
+      num_attention_heads: 4,
+      intermediate_size: 512,
+      max_position_embeddings: 512,
+    },
     { seed: 42 },
   );
   return { name: 'bert-small-from-scratch', model, tokenizer, pretrained: false };
@@ -65,7 +80,8 @@ async function fromPackage(say: (line: string) => void): Promise<string | undefi
 
 /** Says why a source does not work, if the reason is that it cannot be reached; any other error is one. */
 function explained(error: unknown, say: (line: string) => void, source: string): undefined {
-  if (!(error instanceof CheckpointError) || !['offline', 'unreachable', 'unauthorized'].includes(error.code)) throw error;
+  if (!(error instanceof CheckpointError) || !['offline', 'unreachable', 'unauthorized'].includes(error.code))
+    throw error;
   say(`${source} cannot be reached (${error.code})`);
   return undefined;
 }

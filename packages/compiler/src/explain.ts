@@ -34,8 +34,12 @@ export interface Explanation {
 /** Explains a plan for given run-time sizes. */
 export function explain(planned: Planned, sizes: Sizes = {}): Explanation {
   const { plan, fused } = planned;
-  const fixed = Object.fromEntries(Object.entries(plan.dims).map(([name, r]) => [name, sizes[name] ?? (r.min === r.max ? r.min : undefined)]));
-  for (const [name, value] of Object.entries(fixed)) if (value === undefined) throw new RangeError(`explain '${plan.name}': give a value for the run-time size '${name}'`);
+  const fixed = Object.fromEntries(
+    Object.entries(plan.dims).map(([name, r]) => [name, sizes[name] ?? (r.min === r.max ? r.min : undefined)]),
+  );
+  for (const [name, value] of Object.entries(fixed))
+    if (value === undefined)
+      throw new RangeError(`explain '${plan.name}': give a value for the run-time size '${name}'`);
   const at = fixed as Record<string, number>;
   const show = (t: Tensor): string => `${t.op.name} ${t.dtype}[${t.shape.join(', ')}]`;
   const steps = plan.steps.map((step, i): ExplainedStep => {
@@ -44,25 +48,39 @@ export function explain(planned: Planned, sizes: Sizes = {}): Explanation {
     const members = scheduled?.computes ?? [];
     const stored = planned.steps[i]?.group.outputs.filter((t) => members.includes(t)) ?? [];
     return {
-      step: i, kernel: kernel.name,
+      step: i,
+      kernel: kernel.name,
       stores: stored.map((t) => `${show(t)} (${fused.stored.get(t) ?? ''})`),
       inlines: inlinedInto(members, fused.stored, new Set(stored)).map((t) => t.op.name),
-      flops: evaluateSize(kernel.cost.flops, at), bytes: evaluateSize(kernel.cost.bytes, at),
+      flops: evaluateSize(kernel.cost.flops, at),
+      bytes: evaluateSize(kernel.cost.bytes, at),
     };
   });
   const sizeOf = (b: (typeof plan.buffers)[number]): number => evaluateSize(b.length, at) * dtypeBytes[b.dtype];
   const placed = (b: (typeof plan.buffers)[number]): boolean => b.role !== 'state' && b.role !== 'constant';
-  const lowerBound = Math.max(0, ...plan.steps.map((_, i) => plan.buffers.filter((b) => placed(b) && b.live[0] <= i && i <= b.live[1]).reduce((sum, b) => sum + sizeOf(b), 0)));
+  const lowerBound = Math.max(
+    0,
+    ...plan.steps.map((_, i) =>
+      plan.buffers.filter((b) => placed(b) && b.live[0] <= i && i <= b.live[1]).reduce((sum, b) => sum + sizeOf(b), 0),
+    ),
+  );
   const result = {
-    steps, kernels: plan.kernels.length,
-    flops: steps.reduce((sum, s) => sum + s.flops, 0), bytes: steps.reduce((sum, s) => sum + s.bytes, 0),
+    steps,
+    kernels: plan.kernels.length,
+    flops: steps.reduce((sum, s) => sum + s.flops, 0),
+    bytes: steps.reduce((sum, s) => sum + s.bytes, 0),
     stateBytes: plan.buffers.filter((b) => !placed(b)).reduce((sum, b) => sum + sizeOf(b), 0),
-    arenaBytes: assignOffsets(plan.buffers, at, placed).bytes, arenaLowerBound: lowerBound,
+    arenaBytes: assignOffsets(plan.buffers, at, placed).bytes,
+    arenaLowerBound: lowerBound,
   };
   return { ...result, toString: () => table(plan.name, result) };
 }
 
-function inlinedInto(members: readonly Tensor[], stored: ReadonlyMap<Tensor, string>, own: ReadonlySet<Tensor>): Tensor[] {
+function inlinedInto(
+  members: readonly Tensor[],
+  stored: ReadonlyMap<Tensor, string>,
+  own: ReadonlySet<Tensor>,
+): Tensor[] {
   const out: Tensor[] = [];
   const seen = new Set<Tensor>(members);
   const visit = (t: Tensor): void => {
@@ -82,15 +100,28 @@ function inlinedInto(members: readonly Tensor[], stored: ReadonlyMap<Tensor, str
 
 function table(name: string, e: Omit<Explanation, 'toString'>): string {
   const mega = (n: number): string => (n / 1e6).toFixed(n < 1e7 ? 2 : 0);
-  const rows = e.steps.map((s) => [String(s.step), s.kernel, mega(s.flops), mega(s.bytes), s.stores.join('; '), summary(s.inlines)]);
+  const rows = e.steps.map((s) => [
+    String(s.step),
+    s.kernel,
+    mega(s.flops),
+    mega(s.bytes),
+    s.stores.join('; '),
+    summary(s.inlines),
+  ]);
   const head = ['step', 'kernel', 'MFLOP', 'MB', 'stores (why)', 'inlines'];
   const widths = head.map((h, i) => Math.min(60, Math.max(h.length, ...rows.map((r) => r[i]!.length))));
-  const line = (r: readonly string[]): string => r.map((c, i) => (i === 2 || i === 3 ? c.padStart(widths[i]!) : c.padEnd(widths[i]!))).join('  ').trimEnd();
+  const line = (r: readonly string[]): string =>
+    r
+      .map((c, i) => (i === 2 || i === 3 ? c.padStart(widths[i]!) : c.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd();
   const mib = (n: number): string => `${(n / 2 ** 20).toFixed(1)} MiB`;
   return [
     `${name}: ${e.steps.length} steps of ${e.kernels} kernels, ${(e.flops / 1e9).toFixed(2)} GFLOP, ${(e.bytes / 1e9).toFixed(3)} GB of memory traffic`,
     `memory: ${mib(e.stateBytes)} of state and constants, an arena of ${mib(e.arenaBytes)} (at least ${mib(e.arenaLowerBound)})`,
-    line(head), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line),
+    line(head),
+    line(widths.map((w) => '-'.repeat(w))),
+    ...rows.map(line),
   ].join('\n');
 }
 

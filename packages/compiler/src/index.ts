@@ -5,7 +5,20 @@
  */
 export * from './artifact/index.ts';
 export type { Backend, LoadOptions } from './backend.ts';
-export type { AllocStmt, BarrierStmt, ForStmt, IfStmt, Kernel, KernelBuffer, LetStmt, LoadExpr, LoopExpr, LoopKind, Stmt, StoreStmt } from './loop/language.ts';
+export type {
+  AllocStmt,
+  BarrierStmt,
+  ForStmt,
+  IfStmt,
+  Kernel,
+  KernelBuffer,
+  LetStmt,
+  LoadExpr,
+  LoopExpr,
+  LoopKind,
+  Stmt,
+  StoreStmt,
+} from './loop/language.ts';
 export { bodyOf, exprsOf, load, loop, store } from './loop/language.ts';
 export type { Plan } from './plan.ts';
 export type { Feature, Target } from './target.ts';

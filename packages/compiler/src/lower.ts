@@ -45,7 +45,9 @@ function clamp(index: LoopExpr, size: Dim): LoopExpr {
 }
 
 function kindOnly(kind: OpKind): Rule {
-  return (t) => { throw new Error(`${String(t)}: a ${kind} is computed by a kernel of its own and never inlined`); };
+  return (t) => {
+    throw new Error(`${String(t)}: a ${kind} is computed by a kernel of its own and never inlined`);
+  };
 }
 
 /** How each kind of op is read at an index. Total: a kind without a rule does not compile. */
@@ -63,7 +65,10 @@ export const rules: { readonly [K in OpKind]: Rule } = {
     let out: LoopExpr | undefined;
     for (const [i, part] of [...parts.entries()].reverse()) {
       const x = t.inputs[i]!;
-      if (!part.when) { out = read(x, part.at); continue; }
+      if (!part.when) {
+        out = read(x, part.at);
+        continue;
+      }
       // Where the view does not read this operand the address must still be one that exists.
       const safe = part.at.map((a, d) => clamp(a, x.shape[d]!));
       out = e.select<LoadExpr>(part.when, read(x, safe), out ?? int(0, t.dtype));
@@ -79,7 +84,11 @@ export const rules: { readonly [K in OpKind]: Rule } = {
     const { op } = t;
     if (op.kind !== 'random') throw new TypeError();
     const key = t.inputs[0]!;
-    return op.value(flatIndex(t.shape, at as readonly Expr[]), [read(key, [int(0)]), read(key, [int(1)])] as [Expr, Expr], t.attrs);
+    return op.value(
+      flatIndex(t.shape, at as readonly Expr[]),
+      [read(key, [int(0)]), read(key, [int(1)])] as [Expr, Expr],
+      t.attrs,
+    );
   },
   gather(t, at, read) {
     const [table, indices] = t.inputs as [Tensor, Tensor];
@@ -92,7 +101,10 @@ export const rules: { readonly [K in OpKind]: Rule } = {
     let inside: LoopExpr = int(1, 'bool');
     const offsets = at.map((a, d) => {
       const offset = e.sub<LoadExpr>(a, read(start, [int(d)]));
-      const within = e.and<LoadExpr>(e.le<LoadExpr>(zero, offset), e.lt<LoadExpr>(offset, asLoop(dimExpr(value.shape[d]!))));
+      const within = e.and<LoadExpr>(
+        e.le<LoadExpr>(zero, offset),
+        e.lt<LoadExpr>(offset, asLoop(dimExpr(value.shape[d]!))),
+      );
       inside = e.and<LoadExpr>(inside, within);
       return clamp(offset, value.shape[d]!);
     });
@@ -109,7 +121,8 @@ export function lowering(options: LoweringOptions): Lowering {
   const simplify = simplifier<LoadExpr>({
     range(name) {
       const count = counts.get(name);
-      if (count) return { min: 0, max: count.k === 'const' ? Math.max(0, count.value - 1) : Infinity, count: count as Expr };
+      if (count)
+        return { min: 0, max: count.k === 'const' ? Math.max(0, count.value - 1) : Infinity, count: count as Expr };
       const dim = options.dims[name];
       return dim ?? options.lets?.[name];
     },
@@ -137,15 +150,19 @@ export function lowering(options: LoweringOptions): Lowering {
     if (!values) known.set(t, (values = new Map()));
     const found = values.get(key);
     if (found) return found;
-    const value = options.held(t, at) ?? (options.isStored(t)
-      ? load(options.buffer(t), simplify(flatIndex(t.shape, at as readonly Expr[])), t.dtype)
-      : rules[t.op.kind](t, at, read));
+    const value =
+      options.held(t, at) ??
+      (options.isStored(t)
+        ? load(options.buffer(t), simplify(flatIndex(t.shape, at as readonly Expr[])), t.dtype)
+        : rules[t.op.kind](t, at, read));
     const out = simplify(value);
     values.set(key, out);
     return out;
   };
   return {
-    counter: (name, count) => { counts.set(name, simplify(count)); },
+    counter: (name, count) => {
+      counts.set(name, simplify(count));
+    },
     simplify,
     at: read,
     buffer: options.buffer,

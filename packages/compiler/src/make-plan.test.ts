@@ -13,12 +13,15 @@ const { target } = interpreter();
 describe('kernels of a few models, as text', () => {
   test.each([feedForward, maskedSoftmax, layerNormGradients, adam])('%o', async (make) => {
     const { plan } = makePlan(make(), target);
-    await expect(plan.kernels.map(printKernel).join('\n')).toMatchFileSnapshot(`../test/kernels/${plan.name.replaceAll(' ', '-')}.txt`);
+    await expect(plan.kernels.map(printKernel).join('\n')).toMatchFileSnapshot(
+      `../test/kernels/${plan.name.replaceAll(' ', '-')}.txt`,
+    );
   });
 });
 
 describe('what is fused', () => {
-  const kinds = (g: Graph): string[] => makePlan(g, target).fused.groups.map((x) => `${x.kind} → ${x.outputs.map((t) => t.op.name).join(', ')}`);
+  const kinds = (g: Graph): string[] =>
+    makePlan(g, target).fused.groups.map((x) => `${x.kind} → ${x.outputs.map((t) => t.op.name).join(', ')}`);
 
   test('bias and gelu are the epilogue of a linear layer', () => {
     expect(kinds(feedForward())).toEqual(['contract → mul']);
@@ -40,11 +43,19 @@ describe('what is fused', () => {
 });
 
 describe('state', () => {
-  async function run(g: Graph, state: Record<string, TensorData>, inputs: Record<string, TensorData> = {}): Promise<Record<string, number[]>> {
+  async function run(
+    g: Graph,
+    state: Record<string, TensorData>,
+    inputs: Record<string, TensorData> = {},
+  ): Promise<Record<string, number[]>> {
     const program = await compile(g, interpreter());
     for (const [name, { data }] of Object.entries(state)) if (name in g.state) await program.state.write(name, data);
     const outputs = await program.run(inputs);
-    const expected = ir.evaluate(g, inputs, Object.fromEntries(Object.entries(state).filter(([name]) => name in g.state)));
+    const expected = ir.evaluate(
+      g,
+      inputs,
+      Object.fromEntries(Object.entries(state).filter(([name]) => name in g.state)),
+    );
     const got: Record<string, number[]> = {};
     for (const name of Object.keys(g.updates)) {
       got[name] = [...(await program.state.read(name))];
@@ -55,13 +66,25 @@ describe('state', () => {
     return got;
   }
   const [a, b] = [ir.state('a', [3]), ir.state('b', [3])];
-  const values = { a: { data: Float32Array.of(1, 2, 3), shape: [3] }, b: { data: Float32Array.of(4, 5, 6), shape: [3] } };
+  const values = {
+    a: { data: Float32Array.of(1, 2, 3), shape: [3] },
+    b: { data: Float32Array.of(4, 5, 6), shape: [3] },
+  };
 
   test('two states change places', async () => {
     expect(await run(ir.graph('swap', { updates: { a: b, b: a } }), values)).toEqual({ a: [4, 5, 6], b: [1, 2, 3] });
   });
   test('a state that is read elsewhere after its update keeps its old value there', async () => {
-    await run(ir.graph('old', { outputs: { flipped: ir.flip(a, [0]), doubled: ir.mul(a, 2) }, updates: { a: ir.add(ir.flip(a, [0]), b), b: ir.sum(ir.mul(ir.reshape(a, [3, 1]), ir.reshape(b, [1, 3])), { axes: 0 }) } }), values);
+    await run(
+      ir.graph('old', {
+        outputs: { flipped: ir.flip(a, [0]), doubled: ir.mul(a, 2) },
+        updates: {
+          a: ir.add(ir.flip(a, [0]), b),
+          b: ir.sum(ir.mul(ir.reshape(a, [3, 1]), ir.reshape(b, [1, 3])), { axes: 0 }),
+        },
+      }),
+      values,
+    );
   });
   test('an update is an output too, and an output is a state as it was', async () => {
     const more = ir.add(a, 1);
@@ -69,7 +92,9 @@ describe('state', () => {
   });
   test('a state with a run-time size is refused', () => {
     const s = ir.state('cache', ['batch', 3]);
-    expect(() => makePlan(ir.graph('g', { updates: { cache: ir.add(s, 1) } }), target)).toThrow(/state 'cache' has the run-time size/);
+    expect(() => makePlan(ir.graph('g', { updates: { cache: ir.add(s, 1) } }), target)).toThrow(
+      /state 'cache' has the run-time size/,
+    );
   });
 });
 
@@ -79,17 +104,24 @@ test('a size that is fixed is a constant of the kernels', () => {
   const { plan } = makePlan(g, target, { dims: { batch: 2, seq: 5 } });
   expect(plan.kernels.flatMap((k) => k.dims)).toEqual([]);
   expect(plan.dims).toEqual({ batch: { min: 2, max: 2 }, seq: { min: 5, max: 5 } });
-  expect(() => makePlan(g, target, { dims: { sequence: 5 } })).toThrow(/no run-time size 'sequence'; the graph has batch, seq/);
+  expect(() => makePlan(g, target, { dims: { sequence: 5 } })).toThrow(
+    /no run-time size 'sequence'; the graph has batch, seq/,
+  );
 });
 
 test('dims may have any name', async () => {
   const [x, y] = [ir.input('x', ['g', 'k', 'm']), ir.input('y', ['g', 'm', 'n'])];
   const g = ir.graph('names', { outputs: { z: ir.softmax(ir.matmul(x, y) as ir.Tensor) } });
-  const inputs = { x: { data: numbers(2 * 5 * 3), shape: [2, 5, 3] }, y: { data: numbers(2 * 3 * 7, 9), shape: [2, 3, 7] } };
+  const inputs = {
+    x: { data: numbers(2 * 5 * 3), shape: [2, 5, 3] },
+    y: { data: numbers(2 * 3 * 7, 9), shape: [2, 3, 7] },
+  };
   const program = await compile(g, interpreter());
   const { z } = await program.run(inputs);
   const expected = ir.evaluate(g, inputs).outputs.z!.data;
-  z!.data.forEach((v, i) => { expect(v).toBeCloseTo(expected[i]!, 6); });
+  z!.data.forEach((v, i) => {
+    expect(v).toBeCloseTo(expected[i]!, 6);
+  });
 });
 
 test('kernels that do the same are made once', () => {
@@ -120,5 +152,15 @@ test('explain says what was stored and why, and what it costs', () => {
 test('the trace sees every stage', () => {
   const stages: string[] = [];
   makePlan(feedForward(), target, { trace: (stage) => stages.push(stage) });
-  expect(stages).toEqual(['input', 'merge equal', 'algebra', 'recognise', 'algebra again', 'merge again', 'fuse', 'schedule', 'plan']);
+  expect(stages).toEqual([
+    'input',
+    'merge equal',
+    'algebra',
+    'recognise',
+    'algebra again',
+    'merge again',
+    'fuse',
+    'schedule',
+    'plan',
+  ]);
 });

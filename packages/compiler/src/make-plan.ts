@@ -1,6 +1,17 @@
 /** From groups to a plan: kernels made once, buffers with lifetimes, state updated in place where nothing reads it later. */
 import type { DType, Expr, Graph, Tensor } from '@sinter/ir';
-import { dimNames, elements, graphDims, graphRoots, GraphError, ops, simplifier, sourceName, Tensor as T, topological } from '@sinter/ir';
+import {
+  dimNames,
+  elements,
+  graphDims,
+  graphRoots,
+  GraphError,
+  ops,
+  simplifier,
+  sourceName,
+  Tensor as T,
+  topological,
+} from '@sinter/ir';
 import type { BufferRole, DimRange, PlanBuffer, Port, Ports, Step } from './artifact/format.ts';
 import { decompose } from './loop/decompose.ts';
 import type { Fused } from './fuse/fuse.ts';
@@ -34,9 +45,16 @@ export interface PlanOptions {
 }
 
 /** What is known of each step, for `explain`. */
-export interface PlanStep { readonly group: Group; readonly scheduled: Scheduled }
+export interface PlanStep {
+  readonly group: Group;
+  readonly scheduled: Scheduled;
+}
 /** A plan and how it came about. */
-export interface Planned { readonly plan: Plan; readonly steps: readonly PlanStep[]; readonly fused: Fused }
+export interface Planned {
+  readonly plan: Plan;
+  readonly steps: readonly PlanStep[];
+  readonly fused: Fused;
+}
 
 /** Sizes are counted in `i32`. While compiling, a size without a limit is taken as unbounded: sizes never wrap. */
 const largestSize = 2147483647;
@@ -44,32 +62,55 @@ const largestSize = 2147483647;
 function rangesOf(g: Graph, options: PlanOptions): Record<string, DimRange> {
   const names = graphDims(g);
   for (const name of Object.keys(options.dims ?? {})) {
-    if (!names.includes(name)) throw new GraphError(`compile '${g.name}': there is no run-time size '${name}'; the graph has ${names.join(', ') || 'none'}`);
+    if (!names.includes(name))
+      throw new GraphError(
+        `compile '${g.name}': there is no run-time size '${name}'; the graph has ${names.join(', ') || 'none'}`,
+      );
   }
-  return Object.fromEntries(names.map((name) => {
-    const given = options.dims?.[name];
-    return [name, typeof given === 'number' ? { min: given, max: given } : { min: given?.min ?? 1, max: given?.max ?? Infinity }];
-  }));
+  return Object.fromEntries(
+    names.map((name) => {
+      const given = options.dims?.[name];
+      return [
+        name,
+        typeof given === 'number' ? { min: given, max: given } : { min: given?.min ?? 1, max: given?.max ?? Infinity },
+      ];
+    }),
+  );
 }
 
 /** Makes the plan of a graph for a target. */
 export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): Planned {
   for (const [name, t] of Object.entries(g.state)) {
-    if (t.shape.some((d) => dimNames(d).length > 0)) throw new GraphError(`compile '${g.name}': state '${name}' has the run-time size [${t.shape.join(', ')}]; state outlives runs and needs numbers`);
+    if (t.shape.some((d) => dimNames(d).length > 0))
+      throw new GraphError(
+        `compile '${g.name}': state '${name}' has the run-time size [${t.shape.join(', ')}]; state outlives runs and needs numbers`,
+      );
   }
   const dims = rangesOf(g, options);
   const simple = simplifyGraph(g, options.trace);
   const fused = fuse(simple, { maxBindings: target.maxBindings, dims, join: options.fuse !== false });
   options.trace?.('fuse', fused);
   const ctx: ScheduleContext = { fused, target, dims, ...(options.tile && { tile: options.tile }) };
-  const steps: PlanStep[] = fused.groups.flatMap((group) => schedule(ctx, group).map((scheduled) => ({ group, scheduled })));
-  options.trace?.('schedule', steps.map((s) => s.scheduled));
+  const steps: PlanStep[] = fused.groups.flatMap((group) =>
+    schedule(ctx, group).map((scheduled) => ({ group, scheduled })),
+  );
+  options.trace?.(
+    'schedule',
+    steps.map((s) => s.scheduled),
+  );
   const plan = assemble(g, fused, steps, target, dims);
   options.trace?.('plan', plan);
   return { plan, steps, fused };
 }
 
-interface Draft { name: string; dtype: DType; length: Expr; role: BufferRole; first: number; last: number }
+interface Draft {
+  name: string;
+  dtype: DType;
+  length: Expr;
+  role: BufferRole;
+  first: number;
+  last: number;
+}
 
 function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dims: Record<string, DimRange>): Plan {
   const buffers: Draft[] = [];
@@ -96,7 +137,10 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
     const role = t.op.name === 'input' ? 'input' : t.op.name === 'state' ? 'state' : 'constant';
     const name = role === 'constant' ? `constant${Object.keys(constants).length}` : sourceName(t);
     const key = `${role} ${name}`;
-    if (byName.has(key)) { index.set(t, byName.get(key)!); continue; }
+    if (byName.has(key)) {
+      index.set(t, byName.get(key)!);
+      continue;
+    }
     const buffer = add(t, name, role);
     byName.set(key, buffer);
     if (role === 'constant') constants[buffers[buffer]!.name] = (t.attrs as { data: Plan['constants'][string] }).data;
@@ -120,7 +164,9 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
     const step = writer.get(t)!;
     const last = reads.get(state) ?? -1;
     const { scheduled } = steps[step]!;
-    const readHere = scheduled.bindings.some((b, i) => index.get(b) === state && scheduled.kernel.buffers[i]!.access === 'read');
+    const readHere = scheduled.bindings.some(
+      (b, i) => index.get(b) === state && scheduled.kernel.buffers[i]!.access === 'read',
+    );
     const safeHere = !readHere || [...scheduled.overwritable].some((x) => index.get(x) === state);
     if (last <= step && safeHere && !copies.some((c) => c.state === state)) index.set(t, state);
     else copies.push({ from: t, state });
@@ -151,45 +197,76 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
       buffers[b]!.first = Math.min(buffers[b]!.first, step);
       buffers[b]!.last = Math.max(buffers[b]!.last, step);
     }
-    kernel.buffers.forEach((b, i) => { if (b.access !== 'read') overwritten.add(bound[i]!); });
+    kernel.buffers.forEach((b, i) => {
+      if (b.access !== 'read') overwritten.add(bound[i]!);
+    });
     planSteps.push({ kernel: id, buffers: bound });
   };
   const scratchOf = new Map<string, { readonly group: Group; readonly buffer: number }>();
   const packed = new Map<string, { readonly buffer: number; readonly step: number }>();
   for (const { group, scheduled } of steps) {
-    const scratch = scheduled.bindings.find((b): b is Scratch => 'scratch' in b && scratchOf.get(b.scratch)?.group !== group);
-    const operands = scheduled.bindings.flatMap((b) => ('scratch' in b ? [] : [add(b, `${b.op.name}${scratchCount++}`, 'scratch')]));
+    const scratch = scheduled.bindings.find(
+      (b): b is Scratch => 'scratch' in b && scratchOf.get(b.scratch)?.group !== group,
+    );
+    const operands = scheduled.bindings.flatMap((b) =>
+      'scratch' in b ? [] : [add(b, `${b.op.name}${scratchCount++}`, 'scratch')],
+    );
     if (scratch) {
       // A packed operand: used again where the same one was packed a few steps ago and has not been overwritten since.
       const key = `${operands.join()} ${kernelKey(scheduled.kernel)}`;
       const before = packed.get(key);
-      const shared = before && planSteps.length - before.step <= reuseWithin && !operands.some((b) => overwritten.has(b));
+      const shared =
+        before && planSteps.length - before.step <= reuseWithin && !operands.some((b) => overwritten.has(b));
       const buffer = shared ? before.buffer : add({ ...scratch }, `${scratch.scratch}${scratchCount++}`, 'scratch');
       scratchOf.set(scratch.scratch, { group, buffer });
       if (shared) continue;
       packed.set(key, { buffer, step: planSteps.length });
     }
-    emit(scheduled.kernel, scheduled.bindings.map((b) => ('scratch' in b ? scratchOf.get(b.scratch)!.buffer : index.get(b)!)));
+    emit(
+      scheduled.kernel,
+      scheduled.bindings.map((b) => ('scratch' in b ? scratchOf.get(b.scratch)!.buffer : index.get(b)!)),
+    );
   }
   for (const { from, state } of copies) emit(copyKernel(from), [index.get(from)!, state]);
 
   const last = Math.max(0, planSteps.length - 1);
   const simplify = simplifier({ range: (name) => dims[name] });
   const done = buffers.map((b): PlanBuffer => ({
-    name: b.name, dtype: b.dtype, length: simplify(b.length), role: b.role,
-    live: b.role === 'scratch' ? [b.first, b.last] : b.role === 'input' ? [0, Math.max(0, b.last)] : b.role === 'output' ? [Math.min(b.first, last), last] : [0, last],
+    name: b.name,
+    dtype: b.dtype,
+    length: simplify(b.length),
+    role: b.role,
+    live:
+      b.role === 'scratch'
+        ? [b.first, b.last]
+        : b.role === 'input'
+          ? [0, Math.max(0, b.last)]
+          : b.role === 'output'
+            ? [Math.min(b.first, last), last]
+            : [0, last],
   }));
   const port = (t: Tensor, buffer: number): Port => ({ shape: t.shape, dtype: t.dtype, buffer });
   const ports = (record: Graph['outputs'], find: (name: string, t: Tensor) => number): Ports =>
     Object.fromEntries(Object.entries(record).map(([name, t]) => [name, port(t, find(name, t))]));
   return {
     name: g.name,
-    dims: Object.fromEntries(Object.entries(dims).map(([name, r]) => [name, { min: r.min, max: Math.min(r.max, largestSize) }])),
+    dims: Object.fromEntries(
+      Object.entries(dims).map(([name, r]) => [name, { min: r.min, max: Math.min(r.max, largestSize) }]),
+    ),
     // An input or state that was simplified away is still part of the program's signature.
-    inputs: ports(g.inputs, (name, t) => byName.get(`input ${name}`) ?? addUnused(done, t, unique(sourceName(t)), 'input', last)),
+    inputs: ports(
+      g.inputs,
+      (name, t) => byName.get(`input ${name}`) ?? addUnused(done, t, unique(sourceName(t)), 'input', last),
+    ),
     outputs: ports(fused.graph.outputs, (_, t) => index.get(t)!),
-    state: ports(g.state, (name, t) => byName.get(`state ${name}`) ?? addUnused(done, t, unique(sourceName(t)), 'state', last)),
-    buffers: done, kernels, steps: planSteps, constants,
+    state: ports(
+      g.state,
+      (name, t) => byName.get(`state ${name}`) ?? addUnused(done, t, unique(sourceName(t)), 'state', last),
+    ),
+    buffers: done,
+    kernels,
+    steps: planSteps,
+    constants,
   };
 }
 
@@ -205,23 +282,47 @@ function addUnused(buffers: PlanBuffer[], t: Tensor, name: string, role: 'input'
 function copyKernel(t: Tensor): Kernel {
   const copy = T.make(ops.get('reshape')!, [t], { shape: t.shape });
   const group: Group = { kind: 'map', space: t.shape, members: [copy], outputs: [copy], first: 0 };
-  const stored = new Map([[t, 'copied'], [copy, 'copy']]);
+  const stored = new Map([
+    [t, 'copied'],
+    [copy, 'copy'],
+  ]);
   const graph: Graph = { name: 'copy', inputs: {}, state: {}, outputs: { copy }, updates: {} };
-  const scheduled = schedule({ fused: { graph, groups: [group], groupOf: new Map([[copy, group]]), stored, recomputed: new Map() }, target: copyTarget, dims: {} }, group)[0]!;
+  const scheduled = schedule(
+    {
+      fused: { graph, groups: [group], groupOf: new Map([[copy, group]]), stored, recomputed: new Map() },
+      target: copyTarget,
+      dims: {},
+    },
+    group,
+  )[0]!;
   return { ...scheduled.kernel, name: 'copy' };
 }
 const copyTarget: Target = {
-  kind: 'cpu', spells: new Set(), vectorBytes: 16, registers: 16, cacheBytes: [], threads: 1, sharedBytes: 0, maxWorkgroup: 1, maxBindings: 8, features: new Set(),
+  kind: 'cpu',
+  spells: new Set(),
+  vectorBytes: 16,
+  registers: 16,
+  cacheBytes: [],
+  threads: 1,
+  sharedBytes: 0,
+  maxWorkgroup: 1,
+  maxBindings: 8,
+  features: new Set(),
 };
 
 /** A buffer that a kernel reads under one name and writes under another becomes one that it updates. */
-function mergeAliases(kernel: Kernel, bound: readonly number[]): { readonly kernel: Kernel; readonly bound: readonly number[] } {
+function mergeAliases(
+  kernel: Kernel,
+  bound: readonly number[],
+): { readonly kernel: Kernel; readonly bound: readonly number[] } {
   const first = bound.map((b) => bound.indexOf(b));
   if (first.every((f, i) => f === i)) return { kernel, bound };
   const names = new Map(kernel.buffers.map((b, i) => [b.name, kernel.buffers[first[i]!]!.name]));
   const rename = (name: string): string => names.get(name) ?? name;
   const renamed = mapExprs(kernel, (x) => renameLoads(x, rename), rename);
-  const buffers = kernel.buffers.flatMap((b, i) => (first[i] !== i ? [] : [{ ...b, access: first.filter((f) => f === i).length > 1 ? 'update' as const : b.access }]));
+  const buffers = kernel.buffers.flatMap((b, i) =>
+    first[i] !== i ? [] : [{ ...b, access: first.filter((f) => f === i).length > 1 ? ('update' as const) : b.access }],
+  );
   return { kernel: { ...renamed, buffers }, bound: bound.filter((_, i) => first[i] === i) };
 }
 
@@ -230,7 +331,8 @@ function renameLoads(x: LoopExpr, rename: (name: string) => string): LoopExpr {
   const go = (y: LoopExpr): LoopExpr => {
     const known = seen.get(y);
     if (known) return known;
-    const out = y.k === 'load' ? load(rename(y.from), go(y.at), y.dtype) : y.k === 'op' ? { ...y, args: y.args.map(go) } : y;
+    const out =
+      y.k === 'load' ? load(rename(y.from), go(y.at), y.dtype) : y.k === 'op' ? { ...y, args: y.args.map(go) } : y;
     seen.set(y, out);
     return out;
   };
@@ -246,12 +348,19 @@ function decomposeKernel(kernel: Kernel, target: Target): Kernel {
 function mapExprs(kernel: Kernel, go: (x: LoopExpr) => LoopExpr, rename: (name: string) => string = (n) => n): Kernel {
   const walk = (s: Stmt): Stmt => {
     switch (s.k) {
-      case 'for': return { ...s, count: go(s.count), body: s.body.map(walk) };
-      case 'if': return { ...s, when: go(s.when), body: s.body.map(walk) };
-      case 'let': return { ...s, value: go(s.value) };
-      case 'store': return { ...s, to: rename(s.to), at: go(s.at), value: go(s.value) };
-      case 'alloc': case 'barrier': return s;
-      default: return s satisfies never;
+      case 'for':
+        return { ...s, count: go(s.count), body: s.body.map(walk) };
+      case 'if':
+        return { ...s, when: go(s.when), body: s.body.map(walk) };
+      case 'let':
+        return { ...s, value: go(s.value) };
+      case 'store':
+        return { ...s, to: rename(s.to), at: go(s.at), value: go(s.value) };
+      case 'alloc':
+      case 'barrier':
+        return s;
+      default:
+        return s satisfies never;
     }
   };
   return { ...kernel, body: kernel.body.map(walk) };
@@ -264,8 +373,14 @@ function kernelKey(kernel: Kernel): string {
   const id = (x: LoopExpr): number => {
     const known = seen.get(x);
     if (known !== undefined) return known;
-    const key = x.k === 'const' ? `c${x.dtype}${Object.is(x.value, -0) ? '-0' : x.value}` : x.k === 'var' ? `v${x.name}`
-      : x.k === 'load' ? `l${x.from}[${id(x.at)}]` : `${x.op}${x.dtype}(${x.args.map(id).join()})`;
+    const key =
+      x.k === 'const'
+        ? `c${x.dtype}${Object.is(x.value, -0) ? '-0' : x.value}`
+        : x.k === 'var'
+          ? `v${x.name}`
+          : x.k === 'load'
+            ? `l${x.from}[${id(x.at)}]`
+            : `${x.op}${x.dtype}(${x.args.map(id).join()})`;
     let n = ids.get(key);
     if (n === undefined) ids.set(key, (n = ids.size));
     seen.set(x, n);
@@ -273,13 +388,20 @@ function kernelKey(kernel: Kernel): string {
   };
   const text = (s: Stmt): string => {
     switch (s.k) {
-      case 'for': return `for ${s.kind} ${s.name} ${id(s.count)}{${s.body.map(text).join(';')}}`;
-      case 'if': return `if ${id(s.when)}{${s.body.map(text).join(';')}}`;
-      case 'let': return `let ${s.name} ${id(s.value)}`;
-      case 'store': return `store ${s.to} ${id(s.at)} ${id(s.value)}`;
-      case 'alloc': return `alloc ${s.name} ${s.dtype} ${s.length} ${s.memory}`;
-      case 'barrier': return 'barrier';
-      default: return s satisfies never;
+      case 'for':
+        return `for ${s.kind} ${s.name} ${id(s.count)}{${s.body.map(text).join(';')}}`;
+      case 'if':
+        return `if ${id(s.when)}{${s.body.map(text).join(';')}}`;
+      case 'let':
+        return `let ${s.name} ${id(s.value)}`;
+      case 'store':
+        return `store ${s.to} ${id(s.at)} ${id(s.value)}`;
+      case 'alloc':
+        return `alloc ${s.name} ${s.dtype} ${s.length} ${s.memory}`;
+      case 'barrier':
+        return 'barrier';
+      default:
+        return s satisfies never;
     }
   };
   const body = kernel.body.map(text).join(';');

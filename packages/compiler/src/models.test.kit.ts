@@ -5,7 +5,9 @@ import * as ir from '@sinter/ir';
 /** A linear layer with gelu, as in a feed-forward block. */
 export function feedForward(): Graph {
   const x = ir.input('x', ['batch', 'seq', 24]);
-  return ir.graph('feed forward', { outputs: { y: ir.gelu(ir.linear(x, ir.state('w', [36, 24]), ir.state('b', [36]))) } });
+  return ir.graph('feed forward', {
+    outputs: { y: ir.gelu(ir.linear(x, ir.state('w', [36, 24]), ir.state('b', [36]))) },
+  });
 }
 
 /** Softmax over scores with a mask. */

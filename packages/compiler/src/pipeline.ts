@@ -16,8 +16,16 @@ export interface Pass {
 /** The passes in the order in which they run. What follows them is fuse, lower, schedule and plan. */
 export const passes: readonly Pass[] = [
   { name: 'merge equal', guarantees: 'no two nodes have the same op, operands and attributes', run: mergeEqual },
-  { name: 'algebra', guarantees: 'maps over constants are constants; no identities, no views of like views', run: algebra },
-  { name: 'recognise', guarantees: 'a reduction over the innermost axis is over it alone; contractions have rows and columns', run: recognise },
+  {
+    name: 'algebra',
+    guarantees: 'maps over constants are constants; no identities, no views of like views',
+    run: algebra,
+  },
+  {
+    name: 'recognise',
+    guarantees: 'a reduction over the innermost axis is over it alone; contractions have rows and columns',
+    run: recognise,
+  },
   { name: 'algebra again', guarantees: 'as before, for what was recognised', run: algebra },
   { name: 'merge again', guarantees: 'as before', run: mergeEqual },
 ];

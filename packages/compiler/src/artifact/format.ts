@@ -14,13 +14,23 @@ export interface PlanBuffer {
 }
 
 /** One kernel call: the index of the kernel, and for each of its buffers the index of a plan buffer. */
-export interface Step { readonly kernel: number; readonly buffers: readonly number[] }
+export interface Step {
+  readonly kernel: number;
+  readonly buffers: readonly number[];
+}
 
 /** The smallest and largest value of a run-time size. */
-export interface DimRange { readonly min: number; readonly max: number }
+export interface DimRange {
+  readonly min: number;
+  readonly max: number;
+}
 
 /** A named tensor at the border of a program, and the plan buffer that holds it. */
-export interface Port { readonly shape: Shape; readonly dtype: DType; readonly buffer: number }
+export interface Port {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly buffer: number;
+}
 /** Named ports. */
 export type Ports = Readonly<Record<string, Port>>;
 

@@ -9,7 +9,8 @@ import type { PlanBuffer } from './format.ts';
 /** The value of an integer expression over run-time sizes. */
 export function evaluateSize(x: Expr, sizes: Sizes): number {
   switch (x.k) {
-    case 'const': return x.value;
+    case 'const':
+      return x.value;
     case 'var': {
       const value = sizes[x.name];
       if (value === undefined) throw new RangeError(`the size '${x.name}' has no value`);
@@ -18,27 +19,44 @@ export function evaluateSize(x: Expr, sizes: Sizes): number {
     case 'op': {
       const [a, b] = x.args.map((arg) => evaluateSize(arg, sizes)) as [number, number];
       switch (x.op) {
-        case 'add': return a + b;
-        case 'sub': return a - b;
-        case 'mul': return a * b;
-        case 'div': return Math.trunc(a / b);
-        case 'mod': return a % b;
-        case 'min': return Math.min(a, b);
-        case 'max': return Math.max(a, b);
-        default: throw new RangeError(`the op '${x.op}' cannot stand in a size`);
+        case 'add':
+          return a + b;
+        case 'sub':
+          return a - b;
+        case 'mul':
+          return a * b;
+        case 'div':
+          return Math.trunc(a / b);
+        case 'mod':
+          return a % b;
+        case 'min':
+          return Math.min(a, b);
+        case 'max':
+          return Math.max(a, b);
+        default:
+          throw new RangeError(`the op '${x.op}' cannot stand in a size`);
       }
     }
-    default: return x satisfies never;
+    default:
+      return x satisfies never;
   }
 }
 
 /** Where each buffer lies, in bytes from the start of the arena, and the arena's size. */
-export interface Layout { readonly offsets: readonly number[]; readonly bytes: number }
+export interface Layout {
+  readonly offsets: readonly number[];
+  readonly bytes: number;
+}
 
 /**
  * Assigns offsets to the buffers for which `placed` holds; the others get −1. All offsets are multiples of `align` bytes.
  */
-export function assignOffsets(buffers: readonly PlanBuffer[], sizes: Sizes, placed: (b: PlanBuffer) => boolean, align = 64): Layout {
+export function assignOffsets(
+  buffers: readonly PlanBuffer[],
+  sizes: Sizes,
+  placed: (b: PlanBuffer) => boolean,
+  align = 64,
+): Layout {
   const offsets = buffers.map(() => -1);
   const items = buffers.flatMap((b, index) => {
     if (!placed(b)) return [];

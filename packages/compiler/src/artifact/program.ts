@@ -13,7 +13,11 @@ export interface StateHandle {
 }
 
 /** The time that one step took in a profiled run, in milliseconds. */
-export interface StepTime { readonly step: number; readonly kernel: string; readonly ms: number }
+export interface StepTime {
+  readonly step: number;
+  readonly kernel: string;
+  readonly ms: number;
+}
 
 /** A program that is ready to run. Runs of programs that share state are queued one after the other. */
 export interface Program {
@@ -27,7 +31,9 @@ export interface Program {
    */
   run(inputs?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
   /** Like {@link Program.run}, and the time of every step. */
-  profile(inputs?: Readonly<Record<string, TensorData>>): Promise<{ readonly outputs: Record<string, TensorData>; readonly steps: readonly StepTime[] }>;
+  profile(
+    inputs?: Readonly<Record<string, TensorData>>,
+  ): Promise<{ readonly outputs: Record<string, TensorData>; readonly steps: readonly StepTime[] }>;
   /** Bytes of memory that a run with these sizes takes: state and constants, and the arena of everything else. */
   memory(sizes: Readonly<Record<string, number>>): { readonly state: number; readonly arena: number };
   /** Frees what the program holds. State that is shared lives until its last program is closed. */

@@ -4,7 +4,20 @@ import { dtypeBytes, sameShape } from '@sinter/ir';
 
 /** Work of one element, in units of one simple operation. */
 const opCost: Readonly<Record<string, number>> = {
-  exp: 2, log: 2, tanh: 2, erf: 2, sin: 2, cos: 2, pow: 4, div: 4, sqrt: 4, mod: 4, full: 0, iota: 0, uniform: 40, dim: 0,
+  exp: 2,
+  log: 2,
+  tanh: 2,
+  erf: 2,
+  sin: 2,
+  cos: 2,
+  pow: 4,
+  div: 4,
+  sqrt: 4,
+  mod: 4,
+  full: 0,
+  iota: 0,
+  uniform: 40,
+  dim: 0,
 };
 const memoryLoad = 3;
 const broadcastLoad = 1;

@@ -40,7 +40,8 @@ function separateRoots(g: Graph): Graph {
     taken.add(fresh);
     return fresh;
   };
-  const record = (r: Graph['outputs']): Graph['outputs'] => Object.fromEntries(Object.entries(r).map(([name, t]) => [name, own(t)]));
+  const record = (r: Graph['outputs']): Graph['outputs'] =>
+    Object.fromEntries(Object.entries(r).map(([name, t]) => [name, own(t)]));
   return { ...g, outputs: record(g.outputs), updates: record(g.updates) };
 }
 
@@ -83,7 +84,9 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
       for (const t of more) stored.set(t, 'read by several kernels');
       continue;
     }
-    const recomputed = join ? recomputedOperands(order, index, stored, grouping) : new Map<Tensor, ReadonlySet<Tensor>>();
+    const recomputed = join
+      ? recomputedOperands(order, index, stored, grouping)
+      : new Map<Tensor, ReadonlySet<Tensor>>();
     const read = new Set<Tensor>(roots);
     const reads = new Map<Group, Set<Tensor>>();
     for (const group of grouping.groups) {
@@ -99,7 +102,12 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
       reads.set(group, own);
     }
     for (const group of grouping.groups) group.outputs = group.members.filter((t) => read.has(t));
-    const groups = orderGroups(grouping.groups.filter((g) => g.outputs.length > 0), reads, roots, options.dims);
+    const groups = orderGroups(
+      grouping.groups.filter((g) => g.outputs.length > 0),
+      reads,
+      roots,
+      options.dims,
+    );
     return { graph, groups, groupOf: grouping.groupOf, stored, recomputed };
   }
 }

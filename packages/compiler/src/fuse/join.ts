@@ -16,14 +16,21 @@ export interface Grouping {
 }
 
 /** Groups all stored tensors, in the order of the graph. */
-export function groupAll(order: readonly Tensor[], index: ReadonlyMap<Tensor, number>, stored: ReadonlyMap<Tensor, string>, depth: ReadonlyMap<Tensor, number>, maxBindings: number): Grouping {
+export function groupAll(
+  order: readonly Tensor[],
+  index: ReadonlyMap<Tensor, number>,
+  stored: ReadonlyMap<Tensor, string>,
+  depth: ReadonlyMap<Tensor, number>,
+  maxBindings: number,
+): Grouping {
   const groups: Group[] = [];
   const groupOf = new Map<Tensor, Group>();
   const readers = new Map<Tensor, Set<Group>>();
   const reads = new Map<Group, Set<Tensor>>();
   /** How deep the expression of a stored tensor is in its kernel, where members of its group are inlined too. */
   const depthInGroup = new Map<Tensor, number>();
-  const depthIn = (g: Group, t: Tensor): number => depth.get(t)! + Math.max(0, ...[...leaves(t)].map((l) => (groupOf.get(l) === g ? depthInGroup.get(l)! : 0)));
+  const depthIn = (g: Group, t: Tensor): number =>
+    depth.get(t)! + Math.max(0, ...[...leaves(t)].map((l) => (groupOf.get(l) === g ? depthInGroup.get(l)! : 0)));
   const leavesOf = new Map<Tensor, ReadonlySet<Tensor>>();
 
   const leaves = (t: Tensor): ReadonlySet<Tensor> => {
@@ -41,7 +48,8 @@ export function groupAll(order: readonly Tensor[], index: ReadonlyMap<Tensor, nu
   for (const t of order) leaves(t);
 
   const canJoin = (g: Group, t: Tensor): boolean => {
-    for (const leaf of leaves(t)) if (!isData(leaf) && groupOf.get(leaf) !== g && index.get(leaf)! >= g.first) return false;
+    for (const leaf of leaves(t))
+      if (!isData(leaf) && groupOf.get(leaf) !== g && index.get(leaf)! >= g.first) return false;
     if (depthIn(g, t) > 2 * maxDepth) return false;
     const bindings = new Set([...reads.get(g)!, ...leaves(t)]);
     if (bindings.size + g.members.length + 1 > maxBindings) return false;
@@ -56,7 +64,8 @@ export function groupAll(order: readonly Tensor[], index: ReadonlyMap<Tensor, nu
       if (home) near.add(home);
       for (const g of readers.get(leaf) ?? []) if (g.kind !== 'contract') near.add(g);
     }
-    const candidates = t.op.kind === 'contract' || t.op.kind === 'scatter' ? [] : [...near].sort((a, b) => b.first - a.first);
+    const candidates =
+      t.op.kind === 'contract' || t.op.kind === 'scatter' ? [] : [...near].sort((a, b) => b.first - a.first);
     let group = candidates.find((g) => canJoin(g, t));
     if (!group) {
       group = newGroup(t, index.get(t)!);

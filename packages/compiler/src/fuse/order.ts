@@ -14,8 +14,15 @@ const nominal = 64;
 const small = 1 << 16;
 
 /** Orders groups, given what each reads from other groups. */
-export function orderGroups(groups: readonly Group[], reads: ReadonlyMap<Group, ReadonlySet<Tensor>>, roots: ReadonlySet<Tensor>, dims: DimRanges): Group[] {
-  const sizes = Object.fromEntries(Object.entries(dims).map(([name, r]) => [name, Math.max(r.min, Math.min(r.max, nominal))]));
+export function orderGroups(
+  groups: readonly Group[],
+  reads: ReadonlyMap<Group, ReadonlySet<Tensor>>,
+  roots: ReadonlySet<Tensor>,
+  dims: DimRanges,
+): Group[] {
+  const sizes = Object.fromEntries(
+    Object.entries(dims).map(([name, r]) => [name, Math.max(r.min, Math.min(r.max, nominal))]),
+  );
   const bytes = (t: Tensor): number => evaluateSize(elements(t.shape), sizes) * dtypeBytes[t.dtype];
   const home = new Map<Tensor, Group>();
   for (const g of groups) for (const t of g.outputs) home.set(t, g);
@@ -41,7 +48,10 @@ export function orderGroups(groups: readonly Group[], reads: ReadonlyMap<Group, 
     let least = small;
     for (const g of ready) {
       const change = growth(g);
-      if (change < least) { pick = g; least = change; }
+      if (change < least) {
+        pick = g;
+        least = change;
+      }
     }
     pick ??= [...ready].reduce((a, b) => (a.first < b.first ? a : b));
     ready.delete(pick);

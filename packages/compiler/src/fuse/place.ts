@@ -5,14 +5,30 @@ import type { Group } from './group.ts';
 import { isData } from './group.ts';
 
 /** Whether `t` can be computed in the kernel of `g`: over its space, and reading its members only at the same place. */
-export function fits(g: Group, t: Tensor, isMember: (x: Tensor) => boolean, stored: ReadonlyMap<Tensor, string>): boolean {
+export function fits(
+  g: Group,
+  t: Tensor,
+  isMember: (x: Tensor) => boolean,
+  stored: ReadonlyMap<Tensor, string>,
+): boolean {
   if (g.kind === 'scatter') return false;
   if (t.op.kind === 'reduce') {
     const { shape } = t.inputs[0]!;
     const { axes } = t.attrs as ReduceAttrs;
-    if (g.kind === 'row') return sameShape(shape, g.full!) && axes.length === 1 && axes[0] === shape.length - 1 && aligned(g, t, isMember, stored);
+    if (g.kind === 'row')
+      return (
+        sameShape(shape, g.full!) &&
+        axes.length === 1 &&
+        axes[0] === shape.length - 1 &&
+        aligned(g, t, isMember, stored)
+      );
     const { reduced } = g;
-    return g.kind === 'column' && sameShape(shape, reduced!.shape) && sameShape(axes, reduced!.axes) && independent(t, isMember, stored);
+    return (
+      g.kind === 'column' &&
+      sameShape(shape, reduced!.shape) &&
+      sameShape(axes, reduced!.axes) &&
+      independent(t, isMember, stored)
+    );
   }
   return placesOf(g).some((s) => sameShape(s, t.shape)) && aligned(g, t, isMember, stored);
 }
@@ -20,10 +36,16 @@ export function fits(g: Group, t: Tensor, isMember: (x: Tensor) => boolean, stor
 /** The shapes that have one element per point of the group's space: `[rows]` and `[rows, 1]`, and for rows the full shape. */
 function placesOf(g: Group): Shape[] {
   switch (g.kind) {
-    case 'row': return [g.full!, g.space, [...g.space, 1]];
-    case 'map': case 'contract': case 'column': return [g.space];
-    case 'scatter': return [];
-    default: return g.kind satisfies never;
+    case 'row':
+      return [g.full!, g.space, [...g.space, 1]];
+    case 'map':
+    case 'contract':
+    case 'column':
+      return [g.space];
+    case 'scatter':
+      return [];
+    default:
+      return g.kind satisfies never;
   }
 }
 
@@ -55,13 +77,22 @@ function keepsPlace(g: Group, x: Tensor, y: Tensor): boolean {
   const column = [...g.space, 1];
   const isRow = (s: Shape): boolean => sameShape(s, g.space) || sameShape(s, column);
   switch (x.op.kind) {
-    case 'reduce': return true;
+    case 'reduce':
+      return true;
     case 'map':
       if (sameShape(x.shape, y.shape)) return true;
-      return g.kind === 'row' && sameShape(x.shape, g.full!) && (sameShape(y.shape, column) || y.shape.length + g.space.length === 0);
+      return (
+        g.kind === 'row' &&
+        sameShape(x.shape, g.full!) &&
+        (sameShape(y.shape, column) || y.shape.length + g.space.length === 0)
+      );
     case 'view':
-      if (x.op.name === 'reshape') return sameShape(x.shape, y.shape) || (g.kind === 'row' && isRow(x.shape) && isRow(y.shape));
-      return g.kind === 'row' && x.op.name === 'broadcastTo' && sameShape(x.shape, g.full!) && sameShape(y.shape, column);
-    default: return false;
+      if (x.op.name === 'reshape')
+        return sameShape(x.shape, y.shape) || (g.kind === 'row' && isRow(x.shape) && isRow(y.shape));
+      return (
+        g.kind === 'row' && x.op.name === 'broadcastTo' && sameShape(x.shape, g.full!) && sameShape(y.shape, column)
+      );
+    default:
+      return false;
   }
 }

@@ -18,7 +18,8 @@ export function recomputedOperands(
 ): Map<Tensor, ReadonlySet<Tensor>> {
   const cost = elementCost((t) => stored.has(t) || isData(t));
   const readersOf = new Map<Tensor, Tensor[]>();
-  for (const t of order) if (stored.has(t)) for (const leaf of grouping.leaves(t)) readersOf.set(leaf, [...(readersOf.get(leaf) ?? []), t]);
+  for (const t of order)
+    if (stored.has(t)) for (const leaf of grouping.leaves(t)) readersOf.set(leaf, [...(readersOf.get(leaf) ?? []), t]);
   const out = new Map<Tensor, Set<Tensor>>();
   for (const x of order) {
     if (x.op.kind !== 'map' || stored.get(x) !== 'operand of a contraction' || cost(x) > maxRecompute) continue;
@@ -28,9 +29,12 @@ export function recomputedOperands(
     const halfway = (index.get(first)! + index.get(last!)!) / 2;
     // Only the last reader packs it anew: the buffer is free after the one before.
     const lateReaders = readers.filter((r) => index.get(r)! > halfway);
-    const livesOn = (leaf: Tensor): boolean => isData(leaf) || !sameShape(leaf.shape, x.shape)
-      || (readersOf.get(leaf) ?? []).some((r) => r !== x && index.get(r)! > index.get(first)!);
-    if (lateReaders.length === 1 && [...grouping.leaves(x)].every(livesOn)) out.set(last!, new Set([...(out.get(last!) ?? []), x]));
+    const livesOn = (leaf: Tensor): boolean =>
+      isData(leaf) ||
+      !sameShape(leaf.shape, x.shape) ||
+      (readersOf.get(leaf) ?? []).some((r) => r !== x && index.get(r)! > index.get(first)!);
+    if (lateReaders.length === 1 && [...grouping.leaves(x)].every(livesOn))
+      out.set(last!, new Set([...(out.get(last!) ?? []), x]));
   }
   return out;
 }
@@ -40,7 +44,8 @@ const maxRecompute = 40;
 /** Whether a contraction packs this operand rather than read its rows in place: the right one always, the left one if its rows are not contiguous. */
 function isPackedOperand(contraction: Tensor, x: Tensor): boolean {
   const labels = parseSpec((contraction.attrs as ContractAttrs).spec);
-  const throughViews = (t: Tensor): boolean => t === x || (t.op.kind === 'view' && t.inputs.length === 1 && throughViews(t.inputs[0]!));
+  const throughViews = (t: Tensor): boolean =>
+    t === x || (t.op.kind === 'view' && t.inputs.length === 1 && throughViews(t.inputs[0]!));
   return contraction.inputs.some((operand, i) => {
     if (!throughViews(operand)) return false;
     const names = i === 0 ? labels.a : labels.b;

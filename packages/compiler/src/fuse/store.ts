@@ -23,15 +23,27 @@ export function contractOperands(order: readonly Tensor[]): Map<Tensor, string> 
  * A contraction is stored after the maps that alone read it, as far as their other operands are there before it: what
  * is stored is then the end of its epilogue and not the bare product.
  */
-export function extendEpilogue(contraction: Tensor, index: ReadonlyMap<Tensor, number>, consumers: ReadonlyMap<Tensor, readonly Tensor[]>, stored: Map<Tensor, string>): void {
+export function extendEpilogue(
+  contraction: Tensor,
+  index: ReadonlyMap<Tensor, number>,
+  consumers: ReadonlyMap<Tensor, readonly Tensor[]>,
+  stored: Map<Tensor, string>,
+): void {
   const limit = index.get(contraction)!;
   const chain = new Set<Tensor>([contraction]);
-  const isEarlier = (t: Tensor): boolean => chain.has(t) || t.op.kind === 'source' || (index.get(t)! < limit && (stored.has(t) || t.inputs.every(isEarlier)));
+  const isEarlier = (t: Tensor): boolean =>
+    chain.has(t) || t.op.kind === 'source' || (index.get(t)! < limit && (stored.has(t) || t.inputs.every(isEarlier)));
   let end = contraction;
   while (!stored.has(end) || end === contraction) {
     const readers = consumers.get(end) ?? [];
     const next = readers[0];
-    if (readers.length !== 1 || next!.op.kind !== 'map' || !sameShape(next!.shape, end.shape) || !next!.inputs.every(isEarlier)) break;
+    if (
+      readers.length !== 1 ||
+      next!.op.kind !== 'map' ||
+      !sameShape(next!.shape, end.shape) ||
+      !next!.inputs.every(isEarlier)
+    )
+      break;
     end = next!;
     chain.add(end);
   }
@@ -49,7 +61,12 @@ export function limitDepth(order: readonly Tensor[], stored: Map<Tensor, string>
   return depth;
 }
 /** Inlined tensors that several groups compute and that cost more to compute again than to store. */
-export function worthStoring(order: readonly Tensor[], consumers: ReadonlyMap<Tensor, readonly Tensor[]>, stored: ReadonlyMap<Tensor, string>, grouping: Grouping): Tensor[] {
+export function worthStoring(
+  order: readonly Tensor[],
+  consumers: ReadonlyMap<Tensor, readonly Tensor[]>,
+  stored: ReadonlyMap<Tensor, string>,
+  grouping: Grouping,
+): Tensor[] {
   const evaluatedIn = new Map<Tensor, Set<Group>>();
   for (const group of grouping.groups) {
     const seen = new Set<Tensor>();
@@ -64,20 +81,33 @@ export function worthStoring(order: readonly Tensor[], consumers: ReadonlyMap<Te
     };
     group.members.forEach(visit);
   }
-  const isBroadcast = (t: Tensor, shape: Shape): boolean => (consumers.get(t) ?? []).some((c) =>
-    c.op.name === 'broadcastTo' || (c.op.kind === 'map' ? !sameShape(c.shape, shape) : c.op.name === 'reshape' && isBroadcast(c, c.shape)));
+  const isBroadcast = (t: Tensor, shape: Shape): boolean =>
+    (consumers.get(t) ?? []).some(
+      (c) =>
+        c.op.name === 'broadcastTo' ||
+        (c.op.kind === 'map' ? !sameShape(c.shape, shape) : c.op.name === 'reshape' && isBroadcast(c, c.shape)),
+    );
   const chosen = new Set<Tensor>();
   const expensive = (t: Tensor): boolean => {
     const groups = evaluatedIn.get(t);
     if (!groups || groups.size < 2 || t.op.kind === 'view' || t.op.kind === 'source') return false;
-    return elementCost((x) => stored.has(x) || chosen.has(x) || isData(x))(t) >= storeThreshold(t, isBroadcast(t, t.shape));
+    return (
+      elementCost((x) => stored.has(x) || chosen.has(x) || isData(x))(t) >= storeThreshold(t, isBroadcast(t, t.shape))
+    );
   };
-  const same = (a: ReadonlySet<Group>, b: ReadonlySet<Group>): boolean => a.size === b.size && [...a].every((g) => b.has(g));
+  const same = (a: ReadonlySet<Group>, b: ReadonlySet<Group>): boolean =>
+    a.size === b.size && [...a].every((g) => b.has(g));
   // Of a chain that is computed in the same kernels, its end is stored, unless the end is larger; what follows may then be cheap.
   for (const t of order) {
     if (!expensive(t)) continue;
-    const further = (consumers.get(t) ?? []).some((c) => sameShape(c.shape, t.shape) && evaluatedIn.has(c) && same(evaluatedIn.get(c)!, evaluatedIn.get(t)!)
-      && storeThreshold(c, false) <= storeThreshold(t, false) && expensive(c));
+    const further = (consumers.get(t) ?? []).some(
+      (c) =>
+        sameShape(c.shape, t.shape) &&
+        evaluatedIn.has(c) &&
+        same(evaluatedIn.get(c)!, evaluatedIn.get(t)!) &&
+        storeThreshold(c, false) <= storeThreshold(t, false) &&
+        expensive(c),
+    );
     if (!further) chosen.add(t);
   }
   return [...chosen];

@@ -28,13 +28,28 @@ export function interpreter(target: Partial<Target> = {}, options: PlanRunOption
   return {
     name,
     target: {
-      kind: 'cpu', spells: new Set(Object.keys(arity) as ScalarOp[]), vectorBytes: 16, registers: 16, cacheBytes: [32768, 1048576],
-      threads: 1, sharedBytes: 16384, maxWorkgroup: 256, maxBindings: 64, features: new Set(), ...target,
+      kind: 'cpu',
+      spells: new Set(Object.keys(arity) as ScalarOp[]),
+      vectorBytes: 16,
+      registers: 16,
+      cacheBytes: [32768, 1048576],
+      threads: 1,
+      sharedBytes: 16384,
+      maxWorkgroup: 256,
+      maxBindings: 64,
+      features: new Set(),
+      ...target,
     },
     async build(plan) {
       verifyPlan(plan);
       const { kernels, ...rest } = plan;
-      return { format: 1, backend: name, ...rest, kernels: kernels.map((k) => k.name), code: { 'kernels.json': encodeKernels(kernels) } };
+      return {
+        format: 1,
+        backend: name,
+        ...rest,
+        kernels: kernels.map((k) => k.name),
+        code: { 'kernels.json': encodeKernels(kernels) },
+      };
     },
     async load(artifact, load = {}) {
       return program(artifact, load, options);
@@ -57,8 +72,13 @@ function encodeKernels(kernels: readonly Kernel[]): Uint8Array {
     at.set(x, table.length);
     return table.push(packed.k === 'const' ? { ...packed, value: safe(packed.value) } : packed) - 1;
   };
-  const block = (stmts: readonly Stmt[]): Stmt[] => stmts.map((s) => withExprs(s, (x) => pack(x) as unknown as LoopExpr, block));
-  const packed = kernels.map((k) => ({ ...k, body: block(k.body), cost: { flops: pack(k.cost.flops), bytes: pack(k.cost.bytes) } }));
+  const block = (stmts: readonly Stmt[]): Stmt[] =>
+    stmts.map((s) => withExprs(s, (x) => pack(x) as unknown as LoopExpr, block));
+  const packed = kernels.map((k) => ({
+    ...k,
+    body: block(k.body),
+    cost: { flops: pack(k.cost.flops), bytes: pack(k.cost.bytes) },
+  }));
   return new TextEncoder().encode(JSON.stringify({ table, kernels: packed }));
 }
 
@@ -74,7 +94,9 @@ function decodeKernels(bytes: Uint8Array): Kernel[] {
   for (const x of table) exprs.push(x.k === 'const' ? { ...x, value: Number(x.value) } : withParts(x, unpack));
   const block = (stmts: readonly Stmt[]): Stmt[] => stmts.map((s) => withExprs(s, unpack, block));
   return kernels.map((k) => ({
-    ...k, body: block(k.body), cost: { flops: unpack(k.cost.flops), bytes: unpack(k.cost.bytes) } as Kernel['cost'],
+    ...k,
+    body: block(k.body),
+    cost: { flops: unpack(k.cost.flops), bytes: unpack(k.cost.bytes) } as Kernel['cost'],
   }));
 }
 
@@ -103,9 +125,18 @@ class State implements StateHandle {
       const shape = shapeSize(port.shape, {});
       const known = this.tensors.get(key)?.port;
       if (known && (known.dtype !== port.dtype || known.shape.join() !== shape.join())) {
-        throw new BackendError(`program '${program}': state '${key}' is ${port.dtype}[${shape.join(', ')}], the shared state has ${known.dtype}[${known.shape.join(', ')}]`);
+        throw new BackendError(
+          `program '${program}': state '${key}' is ${port.dtype}[${shape.join(', ')}], the shared state has ${known.dtype}[${known.shape.join(', ')}]`,
+        );
       }
-      if (!known) this.tensors.set(key, { port: { ...port, shape }, data: dataFor(port.dtype, shape.reduce((a, b) => a * b, 1)) });
+      if (!known)
+        this.tensors.set(key, {
+          port: { ...port, shape },
+          data: dataFor(
+            port.dtype,
+            shape.reduce((a, b) => a * b, 1),
+          ),
+        });
     }
   }
 
@@ -118,7 +149,9 @@ class State implements StateHandle {
     return this.queue(() => {
       const t = this.tensor(key);
       if (!holds(copy, t.port.dtype) || copy.length !== t.data.length) {
-        throw new BackendError(`state '${key}' is ${t.data.length} elements of ${t.port.dtype}, got ${copy.length} in a ${copy.constructor.name}`);
+        throw new BackendError(
+          `state '${key}' is ${t.data.length} elements of ${t.port.dtype}, got ${copy.length} in a ${copy.constructor.name}`,
+        );
       }
       t.data = copy;
     });
@@ -126,7 +159,10 @@ class State implements StateHandle {
 
   private tensor(key: string): { readonly port: Port; data: Data } {
     const found = this.tensors.get(key);
-    if (!found) throw new BackendError(`there is no state '${key}'; known: ${[...this.tensors.keys()].join(', ') || '(none: its programs are closed)'}`);
+    if (!found)
+      throw new BackendError(
+        `there is no state '${key}'; known: ${[...this.tensors.keys()].join(', ') || '(none: its programs are closed)'}`,
+      );
     return found;
   }
 }
@@ -137,18 +173,31 @@ class State implements StateHandle {
  * The run-time sizes that follow from the shapes of a program's inputs. Throws a `ShapeError` where shapes do not agree
  * with the ports, a size is outside of the range the program was built for, or an input is of another dtype.
  */
-export function bindInputs(artifact: Pick<Artifact, 'name' | 'dims' | 'inputs'>, inputs: Readonly<Record<string, TensorData>>): Record<string, number> {
+export function bindInputs(
+  artifact: Pick<Artifact, 'name' | 'dims' | 'inputs'>,
+  inputs: Readonly<Record<string, TensorData>>,
+): Record<string, number> {
   const sizes = bindSizes(artifact.inputs, inputs);
   for (const [dim, { min, max }] of Object.entries(artifact.dims)) {
     const size = (sizes[dim] ??= min === max ? min : NaN);
-    if (Number.isNaN(size)) throw new ShapeError(`program '${artifact.name}': no input's shape gives the size '${dim}'`);
-    if (size < min || size > max) throw new ShapeError(`program '${artifact.name}': '${dim}' is ${size}, but the program was built for ${min} to ${max}; build it with a wider range`);
+    if (Number.isNaN(size))
+      throw new ShapeError(`program '${artifact.name}': no input's shape gives the size '${dim}'`);
+    if (size < min || size > max)
+      throw new ShapeError(
+        `program '${artifact.name}': '${dim}' is ${size}, but the program was built for ${min} to ${max}; build it with a wider range`,
+      );
   }
   for (const [key, port] of Object.entries(artifact.inputs)) {
     const { shape, data } = inputs[key]!;
     const want = shapeSize(port.shape, sizes);
-    if (want.join() !== shape.join()) throw new ShapeError(`program '${artifact.name}': input '${key}' must be [${want.join(', ')}] here, got [${shape.join(', ')}]`);
-    if (!holds(data, port.dtype)) throw new ShapeError(`program '${artifact.name}': input '${key}' wants ${port.dtype}, got a ${data.constructor.name}`);
+    if (want.join() !== shape.join())
+      throw new ShapeError(
+        `program '${artifact.name}': input '${key}' must be [${want.join(', ')}] here, got [${shape.join(', ')}]`,
+      );
+    if (!holds(data, port.dtype))
+      throw new ShapeError(
+        `program '${artifact.name}': input '${key}' wants ${port.dtype}, got a ${data.constructor.name}`,
+      );
   }
   return sizes;
 }
@@ -156,8 +205,12 @@ export function bindInputs(artifact: Pick<Artifact, 'name' | 'dims' | 'inputs'>,
 const bytes = (dtype: DType, length: number): number => dtypeBytes[dtype] * length;
 
 function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions): Program {
-  if (artifact.backend !== name) throw new BackendError(`program '${artifact.name}' was built for the backend '${artifact.backend}', not for '${name}'; build it again`);
-  if (load.state && !(load.state instanceof State)) throw new BackendError(`program '${artifact.name}': the shared state belongs to another backend`);
+  if (artifact.backend !== name)
+    throw new BackendError(
+      `program '${artifact.name}' was built for the backend '${artifact.backend}', not for '${name}'; build it again`,
+    );
+  if (load.state && !(load.state instanceof State))
+    throw new BackendError(`program '${artifact.name}': the shared state belongs to another backend`);
   const code = artifact.code['kernels.json'];
   if (!code) throw new BackendError(`program '${artifact.name}': the artifact has no 'kernels.json'`);
   const run = planRunner({ ...artifact, kernels: decodeKernels(code) }, options);
@@ -168,7 +221,9 @@ function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions)
 
   const data = (from: Readonly<Record<string, { readonly data: Data }>>, ports: Ports): Record<string, Data> =>
     Object.fromEntries(Object.keys(ports).map((key) => [key, from[key]!.data]));
-  const profile = async (given: Readonly<Record<string, TensorData>> = {}): Promise<{ outputs: Record<string, TensorData>; steps: readonly StepTime[] }> => {
+  const profile = async (
+    given: Readonly<Record<string, TensorData>> = {},
+  ): Promise<{ outputs: Record<string, TensorData>; steps: readonly StepTime[] }> => {
     const sizes = bindInputs(artifact, given);
     // Copied now: the caller may change them while the run waits in the queue.
     const inputs = Object.fromEntries(Object.entries(data(given, artifact.inputs)).map(([key, d]) => [key, d.slice()]));
@@ -176,23 +231,42 @@ function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions)
       if (!open) throw new BackendError(`program '${artifact.name}' is closed`);
       const result = run({ inputs, state: data(Object.fromEntries(state.tensors), artifact.state), sizes });
       for (const key of Object.keys(artifact.state)) state.tensors.get(key)!.data = result.state[key]!;
-      const outputs = Object.fromEntries(Object.entries(artifact.outputs).map(([key, port]) =>
-        [key, { data: result.outputs[key]!, shape: shapeSize(port.shape, sizes) }]));
+      const outputs = Object.fromEntries(
+        Object.entries(artifact.outputs).map(([key, port]) => [
+          key,
+          { data: result.outputs[key]!, shape: shapeSize(port.shape, sizes) },
+        ]),
+      );
       return { outputs, steps: result.times };
     });
   };
   const close = (): void => {
     if (!open) return;
     open = false;
-    if (--state.users === 0) void state.queue(() => { state.tensors.clear(); });
+    if (--state.users === 0)
+      void state.queue(() => {
+        state.tensors.clear();
+      });
   };
   return {
-    name: artifact.name, inputs: artifact.inputs, outputs: artifact.outputs, state, profile, close,
+    name: artifact.name,
+    inputs: artifact.inputs,
+    outputs: artifact.outputs,
+    state,
+    profile,
+    close,
     run: async (inputs) => (await profile(inputs)).outputs,
     memory: (sizes) => ({
-      state: artifact.buffers.reduce((sum, b) => sum + (b.role === 'state' || b.role === 'constant' ? bytes(b.dtype, evaluateSize(b.length, sizes)) : 0), 0),
+      state: artifact.buffers.reduce(
+        (sum, b) =>
+          sum + (b.role === 'state' || b.role === 'constant' ? bytes(b.dtype, evaluateSize(b.length, sizes)) : 0),
+        0,
+      ),
       arena: assignOffsets(artifact.buffers, sizes, (b) => b.role !== 'state' && b.role !== 'constant').bytes,
     }),
-    [Symbol.asyncDispose]: async () => { close(); await state.queue(() => undefined); },
+    [Symbol.asyncDispose]: async () => {
+      close();
+      await state.queue(() => undefined);
+    },
   };
 }

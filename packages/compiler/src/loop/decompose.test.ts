@@ -5,7 +5,22 @@ import { decompose } from './decompose.ts';
 import type { LoopExpr } from './language.ts';
 
 const floor: readonly ScalarOp[] = [
-  'add', 'sub', 'mul', 'div', 'select', 'lt', 'le', 'eq', 'and', 'or', 'xor', 'shl', 'shr', 'cast', 'bitcast', 'sqrt',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'select',
+  'lt',
+  'le',
+  'eq',
+  'and',
+  'or',
+  'xor',
+  'shl',
+  'shr',
+  'cast',
+  'bitcast',
+  'sqrt',
 ];
 const usual: readonly ScalarOp[] = [...floor, 'min', 'max', 'fma', 'floor', 'round', 'abs', 'neg'];
 const [x, y] = [variable('x', 'f32') as LoopExpr, variable('y', 'f32') as LoopExpr];
@@ -18,12 +33,19 @@ function compile(root: LoopExpr, fused: boolean): (x: number, y?: number) => num
     const known = at.get(node);
     if (known !== undefined) return known;
     let run: (v: number[]) => number;
-    if (node.k === 'const') { const { value } = node; run = () => value; }
-    else if (node.k === 'var') { const slot = node.name === 'x' ? 0 : 1; run = (v) => v[slot]!; }
-    else if (node.k === 'op') {
+    if (node.k === 'const') {
+      const { value } = node;
+      run = () => value;
+    } else if (node.k === 'var') {
+      const slot = node.name === 'x' ? 0 : 1;
+      run = (v) => v[slot]!;
+    } else if (node.k === 'op') {
       const [a, b, c] = node.args.map(visit) as [number, number, number];
       const f = scalarFunction(node.op, node.args[node.op === 'select' ? 1 : 0]!.dtype, node.dtype);
-      run = node.op === 'fma' && !fused ? (v) => Math.fround(Math.fround(v[a]! * v[b]!) + v[c]!) : (v) => f(v[a]!, v[b]!, v[c]!);
+      run =
+        node.op === 'fma' && !fused
+          ? (v) => Math.fround(Math.fround(v[a]! * v[b]!) + v[c]!)
+          : (v) => f(v[a]!, v[b]!, v[c]!);
     } else throw new Error('no loads here');
     order.push(run);
     at.set(node, order.length + 1);
@@ -32,7 +54,8 @@ function compile(root: LoopExpr, fused: boolean): (x: number, y?: number) => num
   const last = visit(root);
   const v = new Array<number>(order.length + 2).fill(0);
   return (p, q = 0) => {
-    v[0] = p; v[1] = q;
+    v[0] = p;
+    v[1] = q;
     for (let i = 0; i < order.length; i++) v[i + 2] = order[i]!(v);
     return v[last]!;
   };
@@ -60,7 +83,10 @@ function exactErf(v: number): number {
   const a = Math.abs(v);
   if (a < 2.5) {
     let [term, sum] = [v, v];
-    for (let n = 1; n < 100; n++) { term *= (2 * v * v) / (2 * n + 1); sum += term; }
+    for (let n = 1; n < 100; n++) {
+      term *= (2 * v * v) / (2 * n + 1);
+      sum += term;
+    }
     return (2 / Math.sqrt(Math.PI)) * Math.exp(-v * v) * sum;
   }
   let fraction = a;
@@ -87,7 +113,10 @@ test.each([true, false])('errors in ulp over dense samples, fused multiply-add: 
 });
 
 test.each([true, false])('sine and cosine up to 10,000, fused multiply-add: %s', (fused) => {
-  for (const [op, exact] of [['sin', Math.sin], ['cos', Math.cos]] as const) {
+  for (const [op, exact] of [
+    ['sin', Math.sin],
+    ['cos', Math.cos],
+  ] as const) {
     const run = compile(decompose(e[op](x), new Set(usual)), fused);
     for (const p of linear(-10_000, 10_000, 100_000)) {
       const v = Math.fround(p);
@@ -98,13 +127,26 @@ test.each([true, false])('sine and cosine up to 10,000, fused multiply-add: %s',
     expect(run(NaN)).toBeNaN();
   }
   const sin = compile(decompose(e.sin(x), new Set(usual)), fused);
-  for (const p of geometric(1e-30, 3, 10_000)) expect(Math.abs(sin(Math.fround(p)) / Math.sin(Math.fround(p)) - 1)).toBeLessThan(2e-7);
+  for (const p of geometric(1e-30, 3, 10_000))
+    expect(Math.abs(sin(Math.fround(p)) / Math.sin(Math.fround(p)) - 1)).toBeLessThan(2e-7);
 });
 
-test.each([['all usual ops', usual], ['the barest ops', floor]] as const)('edges with %s', (_, spells) => {
+test.each([
+  ['all usual ops', usual],
+  ['the barest ops', floor],
+] as const)('edges with %s', (_, spells) => {
   const of = (op: 'exp' | 'log' | 'tanh' | 'erf') => compile(decompose(e[op](x), new Set(spells)), true);
   const exp = of('exp');
-  expect([0, -0, Infinity, -Infinity, 1000, -1000, 88.8, -104].map(exp)).toEqual([1, 1, Infinity, 0, Infinity, 0, Infinity, 0]);
+  expect([0, -0, Infinity, -Infinity, 1000, -1000, 88.8, -104].map(exp)).toEqual([
+    1,
+    1,
+    Infinity,
+    0,
+    Infinity,
+    0,
+    Infinity,
+    0,
+  ]);
   expect(exp(Math.fround(88.7228))).toBeLessThan(Infinity);
   const log = of('log');
   expect([1, 0, -0, -1, -Infinity, Infinity].map(log)).toEqual([0, -Infinity, -Infinity, NaN, NaN, Infinity]);
@@ -123,9 +165,31 @@ test.each([['all usual ops', usual], ['the barest ops', floor]] as const)('edges
 test('pow has the special cases of C', () => {
   const pow = compile(decompose(e.pow(x, y), new Set(usual)), true);
   const cases: [number, number, number][] = [
-    [2, 10, 1024], [2, -1, 0.5], [-2, 3, -8], [-2, 2, 4], [-8, -1, -0.125], [0, 0, 1], [NaN, 0, 1], [1, NaN, 1], [-1, Infinity, 1], [0, 3, 0],
-    [-0, 3, -0], [-0, 2, 0], [0, -1, Infinity], [-0, -1, -Infinity], [-2, 0.5, NaN], [Infinity, 2, Infinity], [Infinity, -1, 0],
-    [-Infinity, 3, -Infinity], [-Infinity, 2, Infinity], [-Infinity, 0.5, Infinity], [0.5, Infinity, 0], [2, Infinity, Infinity], [2, -Infinity, 0], [NaN, 2, NaN], [2, NaN, NaN],
+    [2, 10, 1024],
+    [2, -1, 0.5],
+    [-2, 3, -8],
+    [-2, 2, 4],
+    [-8, -1, -0.125],
+    [0, 0, 1],
+    [NaN, 0, 1],
+    [1, NaN, 1],
+    [-1, Infinity, 1],
+    [0, 3, 0],
+    [-0, 3, -0],
+    [-0, 2, 0],
+    [0, -1, Infinity],
+    [-0, -1, -Infinity],
+    [-2, 0.5, NaN],
+    [Infinity, 2, Infinity],
+    [Infinity, -1, 0],
+    [-Infinity, 3, -Infinity],
+    [-Infinity, 2, Infinity],
+    [-Infinity, 0.5, Infinity],
+    [0.5, Infinity, 0],
+    [2, Infinity, Infinity],
+    [2, -Infinity, 0],
+    [NaN, 2, NaN],
+    [2, NaN, NaN],
   ];
   for (const [a, b, want] of cases) {
     const got = pow(a, b);
@@ -134,12 +198,30 @@ test('pow has the special cases of C', () => {
   }
   for (const p of [2, 3, 4, 0.5, -0.5, -1, -2]) {
     const run = compile(decompose(e.pow(x, { k: 'const', value: p, dtype: 'f32' }), new Set(usual)), true);
-    for (const v of linear(0.1, 9, 1000)) expect(Math.abs(run(Math.fround(v)) / Math.fround(v) ** p - 1)).toBeLessThan(2.5e-7);
+    for (const v of linear(0.1, 9, 1000))
+      expect(Math.abs(run(Math.fround(v)) / Math.fround(v) ** p - 1)).toBeLessThan(2.5e-7);
   }
 });
 
 test('rounding, remainders and what is left, from the barest ops', () => {
-  const numbers = [0, 0.5, 1.5, 2.5, -0.5, -1.5, 3.49, -3.51, 1e6 + 0.5, 8388607.5, -8388609, 1e10, -1e30, Infinity, -Infinity, NaN].map(Math.fround);
+  const numbers = [
+    0,
+    0.5,
+    1.5,
+    2.5,
+    -0.5,
+    -1.5,
+    3.49,
+    -3.51,
+    1e6 + 0.5,
+    8388607.5,
+    -8388609,
+    1e10,
+    -1e30,
+    Infinity,
+    -Infinity,
+    NaN,
+  ].map(Math.fround);
   for (const op of ['floor', 'round', 'abs', 'neg'] as const) {
     const run = compile(decompose(e[op](x), new Set(floor)), true);
     const want = scalarFunction(op, 'f32', 'f32');
@@ -148,11 +230,17 @@ test('rounding, remainders and what is left, from the barest ops', () => {
   for (const op of ['min', 'max', 'mod'] as const) {
     const run = compile(decompose(e[op](x, y), new Set(floor)), true);
     const want = scalarFunction(op, 'f32', 'f32');
-    for (const a of [7, -7, 0.75, 5.5]) for (const b of [2, 3, -2, 0.5]) expect(run(a, b) + 0, `${op}(${a}, ${b})`).toBe(want(a, b, 0) + 0);
+    for (const a of [7, -7, 0.75, 5.5])
+      for (const b of [2, 3, -2, 0.5]) expect(run(a, b) + 0, `${op}(${a}, ${b})`).toBe(want(a, b, 0) + 0);
   }
   const u = (name: string): LoopExpr => variable(name, 'u32');
   const mulhi = compile(decompose(e.mulhi(u('x'), u('y')), new Set(floor)), true);
-  for (const [a, b] of [[0xffffffff, 0xffffffff], [0xd2511f53, 0x12345678], [0x10000, 0x10000], [3, 5]] as const) {
+  for (const [a, b] of [
+    [0xffffffff, 0xffffffff],
+    [0xd2511f53, 0x12345678],
+    [0x10000, 0x10000],
+    [3, 5],
+  ] as const) {
     expect(mulhi(a, b)).toBe(scalarFunction('mulhi', 'u32', 'u32')(a, b, 0));
   }
 });

@@ -48,8 +48,11 @@ function exp(x: X): X {
   const y = clamp(x, -87.4, 89.2);
   const shifted = fma(y, f(Math.LOG2E), f(magic));
   const whole = sub(shifted, f(magic));
-  const r = fma(whole, f(2.12194440e-4), fma(whole, f(-0.693359375), y));
-  const p = polynomial(r, [1, 1, 0.499999934321, 0.166665203991, 0.0416683907842, 0.00836874510666, 0.00138145400638].map((c) => 2 * c));
+  const r = fma(whole, f(2.1219444e-4), fma(whole, f(-0.693359375), y));
+  const p = polynomial(
+    r,
+    [1, 1, 0.499999934321, 0.166665203991, 0.0416683907842, 0.00836874510666, 0.00138145400638].map((c) => 2 * c),
+  );
   const scale = bits(add(e.shl<LoadExpr>(bits(shifted, 'i32'), n(23)), n(126 << 23)), 'f32');
   return mul(p, scale);
 }
@@ -98,10 +101,18 @@ function erf(x: X): X {
  */
 function sine(x: X, quarters: number): X {
   const whole = e.round<LoadExpr>(mul(x, f(2 / Math.PI)));
-  const r = clamp(fma(whole, f(-7.54978995489188216e-8), fma(whole, f(-4.837512969970703125e-4), fma(whole, f(-1.5703125), x))), -0.7867, 0.7867);
+  const r = clamp(
+    fma(whole, f(-7.54978995489188216e-8), fma(whole, f(-4.837512969970703125e-4), fma(whole, f(-1.5703125), x))),
+    -0.7867,
+    0.7867,
+  );
   const z = mul(r, r);
   const sin = fma(mul(r, z), polynomial(z, [-0.166666548735, 0.0083321735426, -0.000195166557423]), r);
-  const cos = fma(mul(z, z), polynomial(z, [0.0416666455544, -0.00138873098635, 2.44324126725e-5]), fma(z, f(-0.5), f(1)));
+  const cos = fma(
+    mul(z, z),
+    polynomial(z, [0.0416666455544, -0.00138873098635, 2.44324126725e-5]),
+    fma(z, f(-0.5), f(1)),
+  );
   const q = add(cast(whole, 'i32'), n(quarters));
   const even = eq(e.and<LoadExpr>(q, n(1)), n(0));
   const sign = cast(sub(n(1), e.and<LoadExpr>(q, n(2))), 'f32');
@@ -115,15 +126,26 @@ function sine(x: X, quarters: number): X {
 function pow(x: X, y: X): X {
   if (y.k === 'const') {
     switch (y.value) {
-      case 0: return f(1);
-      case 1: return x;
-      case 2: return mul(x, x);
-      case 3: return mul(mul(x, x), x);
-      case 4: { const square = mul(x, x); return mul(square, square); }
-      case 0.5: return e.sqrt<LoadExpr>(x);
-      case -0.5: return div(f(1), e.sqrt<LoadExpr>(x));
-      case -1: return div(f(1), x);
-      case -2: return div(f(1), mul(x, x));
+      case 0:
+        return f(1);
+      case 1:
+        return x;
+      case 2:
+        return mul(x, x);
+      case 3:
+        return mul(mul(x, x), x);
+      case 4: {
+        const square = mul(x, x);
+        return mul(square, square);
+      }
+      case 0.5:
+        return e.sqrt<LoadExpr>(x);
+      case -0.5:
+        return div(f(1), e.sqrt<LoadExpr>(x));
+      case -1:
+        return div(f(1), x);
+      case -2:
+        return div(f(1), mul(x, x));
       default:
     }
   }
@@ -135,9 +157,15 @@ function pow(x: X, y: X): X {
   // The sign bit, so that −0 counts too.
   const negative = lt(bits(x, 'i32'), n(0));
   const signed = select(e.and<LoadExpr>(negative, odd), mul(value, f(-1)), value);
-  const fraction = e.and<LoadExpr>(e.and<LoadExpr>(lt(x, f(0)), lt(f(-Infinity), x)), eq(whole, constantExpr(0, 'bool')));
+  const fraction = e.and<LoadExpr>(
+    e.and<LoadExpr>(lt(x, f(0)), lt(f(-Infinity), x)),
+    eq(whole, constantExpr(0, 'bool')),
+  );
   const real = select(fraction, f(NaN), signed);
-  const one = e.or<LoadExpr>(eq(y, f(0)), e.or<LoadExpr>(eq(x, f(1)), e.and<LoadExpr>(eq(x, f(-1)), eq(e.abs<LoadExpr>(y), f(Infinity)))));
+  const one = e.or<LoadExpr>(
+    eq(y, f(0)),
+    e.or<LoadExpr>(eq(x, f(1)), e.and<LoadExpr>(eq(x, f(-1)), eq(e.abs<LoadExpr>(y), f(Infinity)))),
+  );
   return select(one, f(1), real);
 }
 
@@ -172,17 +200,25 @@ function mulhi(a: X, b: X): X {
 
 /** One rule for each op that can be written in others. */
 const rules: { readonly [O in ScalarOp]?: (args: readonly X[], dtype: DType) => X } = {
-  exp: ([x]) => exp(x!), log: ([x]) => log(x!), tanh: ([x]) => tanh(x!), erf: ([x]) => erf(x!),
-  sin: ([x]) => sine(x!, 0), cos: ([x]) => sine(x!, 1), pow: ([x, y]) => pow(x!, y!),
-  floor: ([x]) => floor(x!), round: ([x]) => round(x!),
+  exp: ([x]) => exp(x!),
+  log: ([x]) => log(x!),
+  tanh: ([x]) => tanh(x!),
+  erf: ([x]) => erf(x!),
+  sin: ([x]) => sine(x!, 0),
+  cos: ([x]) => sine(x!, 1),
+  pow: ([x, y]) => pow(x!, y!),
+  floor: ([x]) => floor(x!),
+  round: ([x]) => round(x!),
   mod: ([a, b], dtype) => (isFloat(dtype) ? mod(a!, b!) : sub(a!, mul(div(a!, b!), b!))),
   mulhi: ([a, b], dtype) => bits(mulhi(bits(a!, 'u32'), bits(b!, 'u32')), dtype),
   fma: ([a, b, c]) => add(mul(a!, b!), c!),
   neg: ([x], dtype) => mul(x!, constantExpr(-1, dtype)),
-  abs: ([x], dtype) => (dtype === 'f32'
-    ? bits(e.and<LoadExpr>(bits(x!, 'i32'), n(0x7fffffff)), 'f32')
-    : select(lt(x!, constantExpr(0, dtype)), mul(x!, constantExpr(-1, dtype)), x!)),
-  min: ([a, b]) => select(lt(b!, a!), b!, a!), max: ([a, b]) => select(lt(a!, b!), b!, a!),
+  abs: ([x], dtype) =>
+    dtype === 'f32'
+      ? bits(e.and<LoadExpr>(bits(x!, 'i32'), n(0x7fffffff)), 'f32')
+      : select(lt(x!, constantExpr(0, dtype)), mul(x!, constantExpr(-1, dtype)), x!),
+  min: ([a, b]) => select(lt(b!, a!), b!, a!),
+  max: ([a, b]) => select(lt(a!, b!), b!, a!),
 };
 
 /**

@@ -36,9 +36,17 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
   const intern = (x: LoopExpr): LoopExpr => {
     if (ids.has(x)) return x;
     const y = withParts(x, intern);
-    const inner = partsOf(y).map((p) => ids.get(p)).join();
-    const key = y.k === 'const' ? `${y.dtype} ${Object.is(y.value, -0) ? '-0' : y.value}` : y.k === 'var' ? `v${y.name}`
-      : y.k === 'load' ? `l${y.from}[${inner}]` : `${y.op} ${y.dtype}(${inner})`;
+    const inner = partsOf(y)
+      .map((p) => ids.get(p))
+      .join();
+    const key =
+      y.k === 'const'
+        ? `${y.dtype} ${Object.is(y.value, -0) ? '-0' : y.value}`
+        : y.k === 'var'
+          ? `v${y.name}`
+          : y.k === 'load'
+            ? `l${y.from}[${inner}]`
+            : `${y.op} ${y.dtype}(${inner})`;
     const known = table.get(key);
     if (known) return known;
     table.set(key, y);
@@ -51,8 +59,10 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
   const storesIn = (s: Stmt): Set<string> => {
     let known = stored.get(s);
     if (!known) {
-      stored.set(s, known = new Set());
-      eachStmt([s], (inner) => { if (inner.k === 'store') known!.add(inner.to); });
+      stored.set(s, (known = new Set()));
+      eachStmt([s], (inner) => {
+        if (inner.k === 'store') known!.add(inner.to);
+      });
     }
     return known;
   };
@@ -79,7 +89,8 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
       known = Math.max(0, ...partsOf(x).map(limitOf));
       if (x.k === 'var') known = depths.get(x.name) ?? 0;
       else if (x.k === 'load') known = Math.max(known, depths.get(x.from) ?? 0, floorOf(x.from));
-      else if (x.k === 'op' && (x.op === 'div' || x.op === 'mod') && x.dtype !== 'f32' && !neverZero(x.args[1]!)) known = Math.max(known, floorOf());
+      else if (x.k === 'op' && (x.op === 'div' || x.op === 'mod') && x.dtype !== 'f32' && !neverZero(x.args[1]!))
+        known = Math.max(known, floorOf());
       limits.set(x, known);
     }
     return known;
@@ -87,17 +98,31 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
 
   // ---- the order of sums and products
   let ordered = new Map<LoopExpr, LoopExpr>();
-  const rank = (x: LoopExpr): readonly [number, number, string] =>
-    [x.k === 'const' ? 2 : x.k === 'op' && staysInline(x, kinds) && !mentionsVector(x) ? 1 : x.k === 'var' && kinds.get(x.name) === 'unroll' ? 1 : 0, limitOf(x), printExpr(x)];
+  const rank = (x: LoopExpr): readonly [number, number, string] => [
+    x.k === 'const'
+      ? 2
+      : x.k === 'op' && staysInline(x, kinds) && !mentionsVector(x)
+        ? 1
+        : x.k === 'var' && kinds.get(x.name) === 'unroll'
+          ? 1
+          : 0,
+    limitOf(x),
+    printExpr(x),
+  ];
   const mentionsVector = (x: LoopExpr): boolean => {
     let found = false;
-    eachExpr(x, (y) => { found ||= y.k === 'var' && kinds.get(y.name) === 'vector'; });
+    eachExpr(x, (y) => {
+      found ||= y.k === 'var' && kinds.get(y.name) === 'vector';
+    });
     return found;
   };
   const order = (x: LoopExpr): LoopExpr => {
     let known = ordered.get(x);
     if (known === undefined) {
-      known = x.k === 'op' && x.dtype === 'i32' && (x.op === 'add' || x.op === 'mul') ? orderChain(x, x.op) : intern(withParts(x, order));
+      known =
+        x.k === 'op' && x.dtype === 'i32' && (x.op === 'add' || x.op === 'mul')
+          ? orderChain(x, x.op)
+          : intern(withParts(x, order));
       ordered.set(x, known);
     }
     return known;
@@ -109,11 +134,16 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
       else terms.push(order(y));
     };
     collect(x);
-    const sorted = terms.map((t) => [rank(t), t] as const).sort(([a], [b]) => a[0] - b[0] || a[1] - b[1] || (a[2] < b[2] ? -1 : 1));
-    return sorted.map(([, t]) => t).reduce((a, b) => {
-      const minus = op === 'add' && b.k === 'op' && b.op === 'mul' && b.args[1]!.k === 'const' && b.args[1]!.value === -1;
-      return intern(minus ? e.sub<LoadExpr>(a, b.args[0]!) : e[op]<LoadExpr>(a, b));
-    });
+    const sorted = terms
+      .map((t) => [rank(t), t] as const)
+      .sort(([a], [b]) => a[0] - b[0] || a[1] - b[1] || (a[2] < b[2] ? -1 : 1));
+    return sorted
+      .map(([, t]) => t)
+      .reduce((a, b) => {
+        const minus =
+          op === 'add' && b.k === 'op' && b.op === 'mul' && b.args[1]!.k === 'const' && b.args[1]!.value === -1;
+        return intern(minus ? e.sub<LoadExpr>(a, b.args[0]!) : e[op]<LoadExpr>(a, b));
+      });
   };
 
   // ---- moving
@@ -127,11 +157,17 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
     if (x.k === 'load') return !registers.has(x.from);
     if (x.k !== 'op' || x.dtype === 'bool' || staysInline(x, kinds)) return false;
     const last = x.args.at(-1)!;
-    return !(x.dtype === 'i32' && (x.op === 'add' || x.op === 'sub') && (last.k === 'const' || staysInline(last, kinds)));
+    return !(
+      x.dtype === 'i32' &&
+      (x.op === 'add' || x.op === 'sub') &&
+      (last.k === 'const' || staysInline(last, kinds))
+    );
   };
   const hasLoad = (x: LoopExpr): boolean => {
     let found = false;
-    eachExpr(x, (y) => { found ||= y.k === 'load'; });
+    eachExpr(x, (y) => {
+      found ||= y.k === 'load';
+    });
     return found;
   };
 
@@ -174,12 +210,14 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
       switch (s.k) {
         case 'let': {
           const value = order(intern(s.value));
-          const target = value.dtype === 'bool' ? depth : targetOf(value, depth) ?? depth;
+          const target = value.dtype === 'bool' ? depth : (targetOf(value, depth) ?? depth);
           path[target]!.out.push({ ...s, value: moveParts(value, target, '') });
           depths.set(s.name, target);
           break;
         }
-        case 'store': here.out.push({ ...s, at: go(s.at, s.to), value: go(s.value) }); break;
+        case 'store':
+          here.out.push({ ...s, at: go(s.at, s.to), value: go(s.value) });
+          break;
         case 'alloc':
           depths.set(s.name, depth);
           if (s.memory === 'register') registers.add(s.name);
@@ -196,8 +234,11 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
           here.out.push({ ...s, count, body: walk(s.body, s) });
           break;
         }
-        case 'barrier': here.out.push(s); break;
-        default: s satisfies never;
+        case 'barrier':
+          here.out.push(s);
+          break;
+        default:
+          s satisfies never;
       }
     }
     path.pop();

@@ -6,7 +6,12 @@ import type { DType, Expr, VarExpr } from '@sinter/ir';
 import { variable } from '@sinter/ir';
 
 /** Reads element `at` (a flat `i32` index) of a buffer or of an `alloc`. */
-export interface LoadExpr { readonly k: 'load'; readonly from: string; readonly at: LoopExpr; readonly dtype: DType }
+export interface LoadExpr {
+  readonly k: 'load';
+  readonly from: string;
+  readonly at: LoopExpr;
+  readonly dtype: DType;
+}
 /** An expression of a kernel: constants, names, scalar ops and loads. */
 export type LoopExpr = Expr<LoadExpr>;
 
@@ -18,26 +23,57 @@ export type LoopExpr = Expr<LoadExpr>;
 export type LoopKind = 'grid' | 'local' | 'vector' | 'unroll' | 'serial';
 
 /** Counts `name` from 0 to `count − 1` (an `i32` expression; no iteration when it is ≤ 0). */
-export interface ForStmt { readonly k: 'for'; readonly name: string; readonly count: LoopExpr; readonly kind: LoopKind; readonly body: readonly Stmt[] }
+export interface ForStmt {
+  readonly k: 'for';
+  readonly name: string;
+  readonly count: LoopExpr;
+  readonly kind: LoopKind;
+  readonly body: readonly Stmt[];
+}
 /** Names a value for the rest of the block; it never changes. */
-export interface LetStmt { readonly k: 'let'; readonly name: string; readonly value: LoopExpr }
+export interface LetStmt {
+  readonly k: 'let';
+  readonly name: string;
+  readonly value: LoopExpr;
+}
 /**
  * Private storage for the rest of the block, with undefined contents. `register`: every index is a constant once loops are unrolled
  * (or the counter of a `vector` loop plus a constant that is a multiple of the vector's lanes); `local`: a private array
  * with any index; `shared`: seen by all threads of a workgroup.
  */
-export interface AllocStmt { readonly k: 'alloc'; readonly name: string; readonly dtype: DType; readonly length: number; readonly memory: 'register' | 'local' | 'shared' }
+export interface AllocStmt {
+  readonly k: 'alloc';
+  readonly name: string;
+  readonly dtype: DType;
+  readonly length: number;
+  readonly memory: 'register' | 'local' | 'shared';
+}
 /** Writes element `at` of a buffer or an `alloc`. */
-export interface StoreStmt { readonly k: 'store'; readonly to: string; readonly at: LoopExpr; readonly value: LoopExpr }
+export interface StoreStmt {
+  readonly k: 'store';
+  readonly to: string;
+  readonly at: LoopExpr;
+  readonly value: LoopExpr;
+}
 /** Runs the body when a `bool` holds. */
-export interface IfStmt { readonly k: 'if'; readonly when: LoopExpr; readonly body: readonly Stmt[] }
+export interface IfStmt {
+  readonly k: 'if';
+  readonly when: LoopExpr;
+  readonly body: readonly Stmt[];
+}
 /** Waits for all threads of the workgroup. */
-export interface BarrierStmt { readonly k: 'barrier' }
+export interface BarrierStmt {
+  readonly k: 'barrier';
+}
 /** A statement of the loop language. */
 export type Stmt = ForStmt | LetStmt | AllocStmt | StoreStmt | IfStmt | BarrierStmt;
 
 /** A buffer as a kernel sees it. `update` reads and writes. */
-export interface KernelBuffer { readonly name: string; readonly dtype: DType; readonly access: 'read' | 'write' | 'update' }
+export interface KernelBuffer {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly access: 'read' | 'write' | 'update';
+}
 
 /**
  * One kernel. On a CPU the body is any number of `let`s over run-time sizes and then at most one outermost `grid` loop, whose
@@ -59,7 +95,12 @@ export function load(from: string, at: LoopExpr, dtype: DType): LoadExpr {
   return { k: 'load', from, at, dtype };
 }
 /** A loop; its body is made from its counter. */
-export function loop(kind: LoopKind, name: string, count: LoopExpr, body: (counter: VarExpr) => readonly Stmt[]): ForStmt {
+export function loop(
+  kind: LoopKind,
+  name: string,
+  count: LoopExpr,
+  body: (counter: VarExpr) => readonly Stmt[],
+): ForStmt {
   return { k: 'for', name, count, kind, body: body(variable(name)) };
 }
 /** A store. */
@@ -74,11 +115,18 @@ export function bodyOf(s: Stmt): readonly Stmt[] {
 /** The expressions that a statement itself holds (not those of its body). */
 export function exprsOf(s: Stmt): readonly LoopExpr[] {
   switch (s.k) {
-    case 'for': return [s.count];
-    case 'let': return [s.value];
-    case 'store': return [s.at, s.value];
-    case 'if': return [s.when];
-    case 'alloc': case 'barrier': return [];
-    default: return s satisfies never;
+    case 'for':
+      return [s.count];
+    case 'let':
+      return [s.value];
+    case 'store':
+      return [s.at, s.value];
+    case 'if':
+      return [s.when];
+    case 'alloc':
+    case 'barrier':
+      return [];
+    default:
+      return s satisfies never;
   }
 }

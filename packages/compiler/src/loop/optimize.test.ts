@@ -15,25 +15,45 @@ class Choices {
   private at = 0;
   private names = 0;
   private readonly numbers: readonly number[];
-  constructor(numbers: readonly number[]) { this.numbers = numbers; }
-  below(n: number): number { return (this.numbers[this.at++ % this.numbers.length]! + this.at) % n; }
-  pick<T>(from: readonly T[]): T { return from[this.below(from.length)]!; }
+  constructor(numbers: readonly number[]) {
+    this.numbers = numbers;
+  }
+  below(n: number): number {
+    return (this.numbers[this.at++ % this.numbers.length]! + this.at) % n;
+  }
+  pick<T>(from: readonly T[]): T {
+    return from[this.below(from.length)]!;
+  }
   /** Sometimes a name that another block may have too. */
-  name(): string { return `n${this.names++}`; }
+  name(): string {
+    return `n${this.names++}`;
+  }
 }
-interface Scope { readonly ints: readonly string[]; readonly floats: readonly string[]; readonly allocs: readonly string[] }
+interface Scope {
+  readonly ints: readonly string[];
+  readonly floats: readonly string[];
+  readonly allocs: readonly string[];
+}
 
 /** An integer from 0 to some thousand. */
 function int(c: Choices, s: Scope, depth: number): LoopExpr {
-  if (depth === 0 || c.below(4) === 0) return c.below(2) === 0 || s.ints.length === 0 ? i(c.below(7)) : v(c.pick(s.ints), 'i32');
+  if (depth === 0 || c.below(4) === 0)
+    return c.below(2) === 0 || s.ints.length === 0 ? i(c.below(7)) : v(c.pick(s.ints), 'i32');
   const [a, b] = [int(c, s, depth - 1), int(c, s, depth - 1)];
   switch (c.below(7)) {
-    case 0: case 1: return op.mod(op.add(a, b), i(64));
-    case 2: return op.mod(op.mul(a, b), i(97));
-    case 3: return op.div(a, op.add(b, i(c.below(2))));
-    case 4: return op.mod(a, i(1 + c.below(5)));
-    case 5: return op.min(a, b);
-    default: return op.add(a, op.mul(b, i(c.below(5))));
+    case 0:
+    case 1:
+      return op.mod(op.add(a, b), i(64));
+    case 2:
+      return op.mod(op.mul(a, b), i(97));
+    case 3:
+      return op.div(a, op.add(b, i(c.below(2))));
+    case 4:
+      return op.mod(a, i(1 + c.below(5)));
+    case 5:
+      return op.min(a, b);
+    default:
+      return op.add(a, op.mul(b, i(c.below(5))));
   }
 }
 function at(c: Choices, s: Scope, length: number): LoopExpr {
@@ -42,22 +62,34 @@ function at(c: Choices, s: Scope, length: number): LoopExpr {
 function float(c: Choices, s: Scope, depth: number): LoopExpr {
   if (depth === 0 || c.below(5) === 0) {
     switch (c.below(5)) {
-      case 0: return f(c.below(3) / 2);
-      case 1: return op.cast(int(c, s, 2), 'f32');
-      case 2: if (s.floats.length > 0) return v(c.pick(s.floats)); break;
-      case 3: if (s.allocs.length > 0) return load(c.pick(s.allocs), at(c, s, 8), 'f32'); break;
+      case 0:
+        return f(c.below(3) / 2);
+      case 1:
+        return op.cast(int(c, s, 2), 'f32');
+      case 2:
+        if (s.floats.length > 0) return v(c.pick(s.floats));
+        break;
+      case 3:
+        if (s.allocs.length > 0) return load(c.pick(s.allocs), at(c, s, 8), 'f32');
+        break;
       default:
     }
     return load(c.pick(['x', 'z']), at(c, s, 16), 'f32');
   }
   const [a, b] = [float(c, s, depth - 1), float(c, s, depth - 1)];
   switch (c.below(6)) {
-    case 0: return op.add(a, a);
-    case 1: return op.add(a, b);
-    case 2: return op.mul(a, b);
-    case 3: return op.select(op.lt(int(c, s, 2), int(c, s, 2)), a, b);
-    case 4: return op.exp(op.min(a, f(1)));
-    default: return op.max(a, b);
+    case 0:
+      return op.add(a, a);
+    case 1:
+      return op.add(a, b);
+    case 2:
+      return op.mul(a, b);
+    case 3:
+      return op.select(op.lt(int(c, s, 2), int(c, s, 2)), a, b);
+    case 4:
+      return op.exp(op.min(a, f(1)));
+    default:
+      return op.max(a, b);
   }
 }
 function block(c: Choices, outer: Scope, depth: number, kind: 'plain' | 'vector'): Stmt[] {
@@ -76,8 +108,16 @@ function block(c: Choices, outer: Scope, depth: number, kind: 'plain' | 'vector'
       s = { ...s, ints: [...s.ints, name] };
       return out;
     }
-    if (what < 4) return c.below(3) === 0 && s.allocs.length > 0 ? store(c.pick(s.allocs), at(c, s, 8), float(c, s, 3)) : store('z', at(c, s, 16), float(c, s, 3));
-    if (what === 4) return { k: 'if', when: c.below(4) === 0 ? op.lt(i(c.below(2)), i(1)) : op.lt(int(c, s, 2), int(c, s, 2)), body: block(c, s, depth - 1, kind) };
+    if (what < 4)
+      return c.below(3) === 0 && s.allocs.length > 0
+        ? store(c.pick(s.allocs), at(c, s, 8), float(c, s, 3))
+        : store('z', at(c, s, 16), float(c, s, 3));
+    if (what === 4)
+      return {
+        k: 'if',
+        when: c.below(4) === 0 ? op.lt(i(c.below(2)), i(1)) : op.lt(int(c, s, 2), int(c, s, 2)),
+        body: block(c, s, depth - 1, kind),
+      };
     if (what === 5 && c.below(2) === 0) {
       const name = c.name();
       const out: Stmt = { k: 'alloc', name, dtype: 'f32', length: 8, memory: 'local' };
@@ -85,33 +125,55 @@ function block(c: Choices, outer: Scope, depth: number, kind: 'plain' | 'vector'
       return out;
     }
     const loopKind = c.pick(['serial', 'serial', 'unroll', 'vector'] as const);
-    const count = loopKind === 'unroll' || c.below(2) === 0 ? i(c.below(4)) : c.pick([variable('n'), op.add(variable('n'), i(-1)), op.mod(int(c, s, 2), i(3))]);
+    const count =
+      loopKind === 'unroll' || c.below(2) === 0
+        ? i(c.below(4))
+        : c.pick([variable('n'), op.add(variable('n'), i(-1)), op.mod(int(c, s, 2), i(3))]);
     // Names of counters come back in other blocks.
     const counter = `k${depth}`;
-    return loop(loopKind, counter, count, () => block(c, { ...s, ints: [...s.ints, counter] }, depth - 1, loopKind === 'vector' ? 'vector' : 'plain'));
+    return loop(loopKind, counter, count, () =>
+      block(c, { ...s, ints: [...s.ints, counter] }, depth - 1, loopKind === 'vector' ? 'vector' : 'plain'),
+    );
   });
 }
 function randomKernel(numbers: readonly number[]): Kernel {
   const c = new Choices(numbers);
   const none: Scope = { ints: ['n'], floats: [], allocs: [] };
   const grid = c.below(2) === 0;
-  return kernelOf('random', [{ name: 'x', dtype: 'f32', access: 'read' }, { name: 'z', dtype: 'f32', access: 'update' }], ['n'],
-    grid ? [loop('grid', 'g', c.pick([variable('n'), i(3)]), () => block(c, { ...none, ints: ['n', 'g'] }, 3, 'plain'))] : block(c, none, 3, 'plain'));
+  return kernelOf(
+    'random',
+    [
+      { name: 'x', dtype: 'f32', access: 'read' },
+      { name: 'z', dtype: 'f32', access: 'update' },
+    ],
+    ['n'],
+    grid
+      ? [loop('grid', 'g', c.pick([variable('n'), i(3)]), () => block(c, { ...none, ints: ['n', 'g'] }, 3, 'plain'))]
+      : block(c, none, 3, 'plain'),
+  );
 }
 
 test('an optimized kernel is well formed, does the same to the last bit, and is optimized for good', () => {
-  fc.assert(fc.property(fc.array(fc.nat(1 << 20), { minLength: 40, maxLength: 200 }), fc.integer({ min: 1, max: 4 }), fc.boolean(), (numbers, n, unroll) => {
-    const kernel = randomKernel(numbers);
-    const better = optimize(kernel, { unroll });
-    verifyKernel(better);
-    const run = (k: Kernel): Float32Array => {
-      const z = Float32Array.from({ length: 16 }, (_, j) => j / 4);
-      runKernel(k, { x: Float32Array.from({ length: 16 }, (_, j) => 2 - j / 3), z }, { n });
-      return z;
-    };
-    expect(run(better)).toEqual(run(kernel));
-    expect(printKernel(optimize(better, { unroll }))).toBe(printKernel(better));
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(1 << 20), { minLength: 40, maxLength: 200 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.boolean(),
+      (numbers, n, unroll) => {
+        const kernel = randomKernel(numbers);
+        const better = optimize(kernel, { unroll });
+        verifyKernel(better);
+        const run = (k: Kernel): Float32Array => {
+          const z = Float32Array.from({ length: 16 }, (_, j) => j / 4);
+          runKernel(k, { x: Float32Array.from({ length: 16 }, (_, j) => 2 - j / 3), z }, { n });
+          return z;
+        };
+        expect(run(better)).toEqual(run(kernel));
+        expect(printKernel(optimize(better, { unroll }))).toBe(printKernel(better));
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
 
 test('softmax and matmul, readable', () => {
@@ -193,14 +255,29 @@ test('a plan, readable', () => {
   `);
 });
 
-const buffers: Kernel['buffers'] = [{ name: 'x', dtype: 'f32', access: 'read' }, { name: 'y', dtype: 'f32', access: 'update' }];
-const text = (...body: Stmt[]): string => printKernel(optimize(kernelOf('k', buffers, ['n'], body))).split('\n').slice(1, -2).join('\n');
+const buffers: Kernel['buffers'] = [
+  { name: 'x', dtype: 'f32', access: 'read' },
+  { name: 'y', dtype: 'f32', access: 'update' },
+];
+const text = (...body: Stmt[]): string =>
+  printKernel(optimize(kernelOf('k', buffers, ['n'], body)))
+    .split('\n')
+    .slice(1, -2)
+    .join('\n');
 const x = (index: LoopExpr): LoopExpr => load('x', index, 'f32');
 
 test('the part of an index that a loop does not change leaves it; constants stay last', () => {
-  expect(text(loop('grid', 'm', v('n', 'i32'), (m) => [loop('serial', 'j', i(6), (j) => [loop('serial', 'k', v('n', 'i32'), (k) => [
-    store('y', op.add(op.add(op.mul(op.add(op.mul(m, i(6)), j), i(384)), op.mul(k, i(4))), i(3)), f(1)),
-  ])])]))).toMatchInlineSnapshot(`
+  expect(
+    text(
+      loop('grid', 'm', v('n', 'i32'), (m) => [
+        loop('serial', 'j', i(6), (j) => [
+          loop('serial', 'k', v('n', 'i32'), (k) => [
+            store('y', op.add(op.add(op.mul(op.add(op.mul(m, i(6)), j), i(384)), op.mul(k, i(4))), i(3)), f(1)),
+          ]),
+        ]),
+      ]),
+    ),
+  ).toMatchInlineSnapshot(`
     "  for m grid n {
         let y_base = m * 2304
         for j serial 6 {
@@ -214,11 +291,15 @@ test('the part of an index that a loop does not change leaves it; constants stay
 });
 
 test('loads leave loops only where they are sure to run and nothing writes', () => {
-  expect(text(loop('grid', 'm', v('n', 'i32'), (m) => [
-    loop('serial', 'a', i(4), (a) => [store('y', a, x(m))]),
-    loop('serial', 'b', v('n', 'i32'), (b) => [store('y', b, op.exp(x(op.mul(m, i(2)))))]),
-    loop('serial', 'c', i(4), (c) => [store('y', c, op.add(load('y', m, 'f32'), f(1)))]),
-  ]))).toMatchInlineSnapshot(`
+  expect(
+    text(
+      loop('grid', 'm', v('n', 'i32'), (m) => [
+        loop('serial', 'a', i(4), (a) => [store('y', a, x(m))]),
+        loop('serial', 'b', v('n', 'i32'), (b) => [store('y', b, op.exp(x(op.mul(m, i(2)))))]),
+        loop('serial', 'c', i(4), (c) => [store('y', c, op.add(load('y', m, 'f32'), f(1)))]),
+      ]),
+    ),
+  ).toMatchInlineSnapshot(`
     "  for m grid n {
         let x_value: f32 = x[m]
         for a serial 4 {
@@ -236,13 +317,17 @@ test('loads leave loops only where they are sure to run and nothing writes', () 
 });
 
 test('common values are named once, loads until their buffer is written', () => {
-  expect(text(loop('grid', 'm', v('n', 'i32'), (m) => {
-    const y = (): LoopExpr => load('y', op.mul(m, i(2)), 'f32');
-    return [
-      store('y', op.add(op.mul(m, i(2)), i(1)), op.mul(op.exp(y()), op.exp(y()))),
-      store('y', m, op.add(y(), y())),
-    ];
-  }))).toMatchInlineSnapshot(`
+  expect(
+    text(
+      loop('grid', 'm', v('n', 'i32'), (m) => {
+        const y = (): LoopExpr => load('y', op.mul(m, i(2)), 'f32');
+        return [
+          store('y', op.add(op.mul(m, i(2)), i(1)), op.mul(op.exp(y()), op.exp(y()))),
+          store('y', m, op.add(y(), y())),
+        ];
+      }),
+    ),
+  ).toMatchInlineSnapshot(`
     "  for m grid n {
         let t = m * 2
         let t1: f32 = exp(y[t])
@@ -254,14 +339,18 @@ test('common values are named once, loads until their buffer is written', () => 
 });
 
 test('conditions and loops that are known before the run disappear', () => {
-  expect(text(loop('grid', 'm', i(8), (m) => [
-    { k: 'if', when: op.lt(m, i(8)), body: [store('y', m, f(1))] },
-    { k: 'if', when: op.lt(i(8), m), body: [store('y', m, f(2))] },
-    loop('serial', 'z', i(0), () => [store('y', m, f(3))]),
-    loop('serial', 'o', i(1), (o) => [store('y', op.add(m, o), f(4))]),
-    { k: 'let', name: 'unused', value: x(m) },
-    store('y', op.mod(m, i(8)), op.cast(op.div(m, i(8)), 'f32')),
-  ]))).toMatchInlineSnapshot(`
+  expect(
+    text(
+      loop('grid', 'm', i(8), (m) => [
+        { k: 'if', when: op.lt(m, i(8)), body: [store('y', m, f(1))] },
+        { k: 'if', when: op.lt(i(8), m), body: [store('y', m, f(2))] },
+        loop('serial', 'z', i(0), () => [store('y', m, f(3))]),
+        loop('serial', 'o', i(1), (o) => [store('y', op.add(m, o), f(4))]),
+        { k: 'let', name: 'unused', value: x(m) },
+        store('y', op.mod(m, i(8)), op.cast(op.div(m, i(8)), 'f32')),
+      ]),
+    ),
+  ).toMatchInlineSnapshot(`
     "  for m grid 8 {
         y[m] = 1.0
         y[m] = 4.0
@@ -271,7 +360,14 @@ test('conditions and loops that are known before the run disappear', () => {
 });
 
 test('sizes have the ranges that the plan gives', () => {
-  const kernel = kernelOf('k', buffers, ['n'], [{ k: 'if', when: op.lt(v('n', 'i32'), i(9)), body: [store('y', i(0), f(1))] }]);
-  expect(optimize(kernel, { dims: { n: { min: 1, max: 8 } } }).body).toEqual([{ k: 'store', to: 'y', at: constantExpr(0), value: constantExpr(1, 'f32') }]);
+  const kernel = kernelOf(
+    'k',
+    buffers,
+    ['n'],
+    [{ k: 'if', when: op.lt(v('n', 'i32'), i(9)), body: [store('y', i(0), f(1))] }],
+  );
+  expect(optimize(kernel, { dims: { n: { min: 1, max: 8 } } }).body).toEqual([
+    { k: 'store', to: 'y', at: constantExpr(0), value: constantExpr(1, 'f32') },
+  ]);
   expect(optimize(kernel).body[0]?.k).toBe('if');
 });

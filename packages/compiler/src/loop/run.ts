@@ -21,7 +21,10 @@ export interface RunOptions {
 }
 
 /** One thread of a workgroup: the values of its names, and its buffers and storage. */
-interface Thread { readonly env: Float64Array; readonly memory: Data[] }
+interface Thread {
+  readonly env: Float64Array;
+  readonly memory: Data[];
+}
 type Value = (t: Thread) => number;
 type Run = (t: Thread) => void;
 /** What runs a kernel on buffers that are in the kernel's order. */
@@ -35,8 +38,8 @@ function spoil(data: Data): void {
 function randomBelow(seed: number): (n: number) => number {
   let s = seed | 0;
   return (n) => {
-    s = Math.imul(s ^ (s >>> 15), 0x2c1b3c6d) + 0x9e3779b9 | 0;
-    return (((s ^ (s >>> 13)) >>> 0) % n);
+    s = (Math.imul(s ^ (s >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0;
+    return ((s ^ (s >>> 13)) >>> 0) % n;
   };
 }
 
@@ -61,7 +64,9 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
 
   let current: Stmt | undefined;
   const outside = (name: string, index: number, length: number, s: Stmt | undefined): never => {
-    throw new BackendError(`kernel '${kernel.name}': index ${index} is outside of buffer '${name}' of ${length} elements${s ? `, in: ${printStmt(s, 0, true).slice(0, 300)}` : ''}`);
+    throw new BackendError(
+      `kernel '${kernel.name}': index ${index} is outside of buffer '${name}' of ${length} elements${s ? `, in: ${printStmt(s, 0, true).slice(0, 300)}` : ''}`,
+    );
   };
 
   /** Within one statement an expression that stands in several places is computed where it comes first. */
@@ -85,8 +90,14 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
     };
     const make = (x: LoopExpr): Value => {
       switch (x.k) {
-        case 'const': { const { value } = x; return () => value; }
-        case 'var': { const slot = slots.get(x.name)!; return (t) => t.env[slot]!; }
+        case 'const': {
+          const { value } = x;
+          return () => value;
+        }
+        case 'var': {
+          const slot = slots.get(x.name)!;
+          return (t) => t.env[slot]!;
+        }
         case 'load': {
           const { index, dtype } = places.get(x.from)!;
           const { from } = x;
@@ -102,32 +113,44 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
             return coded ? decode(stored) : stored;
           };
         }
-        case 'op': break;
-        default: return x satisfies never;
+        case 'op':
+          break;
+        default:
+          return x satisfies never;
       }
       const [a, b, c] = x.args.map(compile) as [Value, Value, Value];
       // The commonest ops, written out; the meaning is that of `scalarFunction`.
       if (x.dtype === 'i32') {
         switch (x.op) {
-          case 'add': return (t) => (a(t) + b(t)) | 0;
-          case 'sub': return (t) => (a(t) - b(t)) | 0;
-          case 'mul': return (t) => Math.imul(a(t), b(t));
+          case 'add':
+            return (t) => (a(t) + b(t)) | 0;
+          case 'sub':
+            return (t) => (a(t) - b(t)) | 0;
+          case 'mul':
+            return (t) => Math.imul(a(t), b(t));
           default:
         }
       } else if (x.dtype === 'f32') {
         switch (x.op) {
-          case 'add': return (t) => Math.fround(a(t) + b(t));
-          case 'sub': return (t) => Math.fround(a(t) - b(t));
-          case 'mul': return (t) => Math.fround(a(t) * b(t));
-          case 'fma': return (t) => Math.fround(a(t) * b(t) + c(t));
+          case 'add':
+            return (t) => Math.fround(a(t) + b(t));
+          case 'sub':
+            return (t) => Math.fround(a(t) - b(t));
+          case 'mul':
+            return (t) => Math.fround(a(t) * b(t));
+          case 'fma':
+            return (t) => Math.fround(a(t) * b(t) + c(t));
           default:
         }
       }
       const f = scalarFunction(x.op, x.args[x.op === 'select' ? 1 : 0]!.dtype, x.dtype);
       switch (x.args.length) {
-        case 1: return (t) => f(a(t), 0, 0);
-        case 2: return (t) => f(a(t), b(t), 0);
-        default: return (t) => f(a(t), b(t), c(t));
+        case 1:
+          return (t) => f(a(t), 0, 0);
+        case 2:
+          return (t) => f(a(t), b(t), 0);
+        default:
+          return (t) => f(a(t), b(t), c(t));
       }
     };
     return roots.map(compile);
@@ -147,7 +170,10 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
 
   const waits = (s: Stmt): boolean => {
     let found = s.k === 'barrier';
-    if (s.k === 'for' || s.k === 'if') eachStmt(s.body, (inner) => { found ||= inner.k === 'barrier'; });
+    if (s.k === 'for' || s.k === 'if')
+      eachStmt(s.body, (inner) => {
+        found ||= inner.k === 'barrier';
+      });
     return found;
   };
 
@@ -155,7 +181,9 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
     const runs = block.map(compileStmt);
     const n = runs.length;
     if (n === 1) return runs[0]!;
-    return (t) => { for (let i = 0; i < n; i++) runs[i]!(t); };
+    return (t) => {
+      for (let i = 0; i < n; i++) runs[i]!(t);
+    };
   }
 
   function compileStmt(s: Stmt): Run {
@@ -164,7 +192,9 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
     switch (s.k) {
       case 'let': {
         const slot = newSlot(s.name);
-        return (t) => { t.env[slot] = first!(t); };
+        return (t) => {
+          t.env[slot] = first!(t);
+        };
       }
       case 'alloc': {
         const place = newPlace(s.name, s.dtype);
@@ -186,24 +216,48 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
         };
       }
       case 'if': {
-        if (waits(s)) { const all = compileAll(s); return (t) => { all([t]); }; }
+        if (waits(s)) {
+          const all = compileAll(s);
+          return (t) => {
+            all([t]);
+          };
+        }
         const body = compileBlock(s.body);
-        return (t) => { if (first!(t) !== 0) body(t); };
+        return (t) => {
+          if (first!(t) !== 0) body(t);
+        };
       }
       case 'for': {
-        if (waits(s) && !(s.kind === 'grid')) { const all = compileAll(s); return (t) => { all([t]); }; }
+        if (waits(s) && !(s.kind === 'grid')) {
+          const all = compileAll(s);
+          return (t) => {
+            all([t]);
+          };
+        }
         const slot = newSlot(s.name);
         const body = compileBlock(s.body);
         if (random && (s.kind === 'grid' || s.kind === 'local' || s.kind === 'vector')) {
-          return (t) => { for (const i of order(first!(t))) { t.env[slot] = i; body(t); } };
+          return (t) => {
+            for (const i of order(first!(t))) {
+              t.env[slot] = i;
+              body(t);
+            }
+          };
         }
         return (t) => {
           const n = first!(t);
-          for (let i = 0; i < n; i++) { t.env[slot] = i; body(t); }
+          for (let i = 0; i < n; i++) {
+            t.env[slot] = i;
+            body(t);
+          }
         };
       }
-      case 'barrier': return () => { /* a single thread waits for nobody */ };
-      default: return s satisfies never;
+      case 'barrier':
+        return () => {
+          /* a single thread waits for nobody */
+        };
+      default:
+        return s satisfies never;
     }
   }
 
@@ -212,29 +266,46 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
    * end before the next one starts, so that a missing barrier shows.
    */
   function compileAll(s: Stmt): (threads: readonly Thread[]) => void {
-    if (!waits(s)) { const run = compileStmt(s); return (threads) => { for (const i of order(threads.length)) run(threads[i]!); }; }
+    if (!waits(s)) {
+      const run = compileStmt(s);
+      return (threads) => {
+        for (const i of order(threads.length)) run(threads[i]!);
+      };
+    }
     current = s;
     const value = compileExprs(exprsOf(s))[0];
-    if (s.k === 'barrier') return () => { /* all threads have arrived */ };
+    if (s.k === 'barrier')
+      return () => {
+        /* all threads have arrived */
+      };
     const agree = (threads: readonly Thread[]): number => {
       const found = threads.map(value!);
-      if (found.some((v) => v !== found[0])) throw new BackendError(`kernel '${kernel.name}': threads of a workgroup disagree about a statement that holds a barrier (${[...new Set(found)].slice(0, 4).join(', ')}), in: ${printStmt(s, 0, true)}`);
+      if (found.some((v) => v !== found[0]))
+        throw new BackendError(
+          `kernel '${kernel.name}': threads of a workgroup disagree about a statement that holds a barrier (${[...new Set(found)].slice(0, 4).join(', ')}), in: ${printStmt(s, 0, true)}`,
+        );
       return found[0] ?? 0;
     };
     if (s.k === 'if') {
       const body = compileAllBlock(s.body);
-      return (threads) => { if (agree(threads) !== 0) body(threads); };
+      return (threads) => {
+        if (agree(threads) !== 0) body(threads);
+      };
     }
     if (s.k !== 'for') throw new BackendError(`kernel '${kernel.name}': ${s.k} cannot hold a barrier`);
     const slot = newSlot(s.name);
     const body = compileAllBlock(s.body);
     if (s.kind === 'local') {
       return (threads) => {
-        body(threads.flatMap((t) => Array.from({ length: Math.max(0, value!(t)) }, (_, i) => {
-          const env = t.env.slice();
-          env[slot] = i;
-          return { env, memory: t.memory.slice() };
-        })));
+        body(
+          threads.flatMap((t) =>
+            Array.from({ length: Math.max(0, value!(t)) }, (_, i) => {
+              const env = t.env.slice();
+              env[slot] = i;
+              return { env, memory: t.memory.slice() };
+            }),
+          ),
+        );
       };
     }
     return (threads) => {
@@ -252,13 +323,21 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
     const close = (): void => {
       const runs = free;
       free = [];
-      if (runs.length > 0) parts.push((threads) => { for (const i of order(threads.length)) for (const run of runs) run(threads[i]!); });
+      if (runs.length > 0)
+        parts.push((threads) => {
+          for (const i of order(threads.length)) for (const run of runs) run(threads[i]!);
+        });
     };
     for (const s of block) {
-      if (waits(s)) { close(); parts.push(compileAll(s)); } else free.push(compileStmt(s));
+      if (waits(s)) {
+        close();
+        parts.push(compileAll(s));
+      } else free.push(compileStmt(s));
     }
     close();
-    return (threads) => { for (const part of parts) part(threads); };
+    return (threads) => {
+      for (const part of parts) part(threads);
+    };
   }
 
   const body = compileBlock(kernel.body);
@@ -266,7 +345,10 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
     const env = new Float64Array(slotCount);
     for (const d of kernel.dims) {
       const size = sizes[d];
-      if (size === undefined) throw new BackendError(`kernel '${kernel.name}': the size '${d}' has no value; given: ${Object.keys(sizes).join(', ') || '(none)'}`);
+      if (size === undefined)
+        throw new BackendError(
+          `kernel '${kernel.name}': the size '${d}' has no value; given: ${Object.keys(sizes).join(', ') || '(none)'}`,
+        );
       env[slots.get(d)!] = size;
     }
     body({ env, memory: [...buffers] });
@@ -279,11 +361,22 @@ function compileKernel(kernel: Kernel, options: RunOptions): Compiled {
  * Throws a `BackendError` for a kernel that is not well formed ({@link verifyKernel}), a buffer that is missing or of another dtype, and an index
  * outside of its buffer.
  */
-export function runKernel(kernel: Kernel, buffers: Readonly<Record<string, Data>>, sizes: Sizes = {}, options: RunOptions = {}): void {
+export function runKernel(
+  kernel: Kernel,
+  buffers: Readonly<Record<string, Data>>,
+  sizes: Sizes = {},
+  options: RunOptions = {},
+): void {
   const data = kernel.buffers.map((b) => {
     const found = buffers[b.name];
-    if (!found) throw new BackendError(`kernel '${kernel.name}': buffer '${b.name}' is missing; given: ${Object.keys(buffers).join(', ') || '(none)'}`);
-    if (!holds(found, b.dtype)) throw new BackendError(`kernel '${kernel.name}': buffer '${b.name}' wants ${b.dtype}, got a ${found.constructor.name}`);
+    if (!found)
+      throw new BackendError(
+        `kernel '${kernel.name}': buffer '${b.name}' is missing; given: ${Object.keys(buffers).join(', ') || '(none)'}`,
+      );
+    if (!holds(found, b.dtype))
+      throw new BackendError(
+        `kernel '${kernel.name}': buffer '${b.name}' wants ${b.dtype}, got a ${found.constructor.name}`,
+      );
     return found;
   });
   compileKernel(kernel, options)(data, sizes);
@@ -314,11 +407,22 @@ export function planRunner(plan: Plan, options: PlanRunOptions = {}): (args: Pla
   verifyPlan(plan);
   const kernels = plan.kernels.map((k) => compileKernel(k, options));
   return ({ inputs, state = {}, sizes }) => {
-    const copyOf = (kind: string, given: Readonly<Record<string, Data>>, name: string, dtype: DType, length: number): Data => {
+    const copyOf = (
+      kind: string,
+      given: Readonly<Record<string, Data>>,
+      name: string,
+      dtype: DType,
+      length: number,
+    ): Data => {
       const data = given[name];
-      if (!data) throw new BackendError(`plan '${plan.name}': ${kind} '${name}' is missing; given: ${Object.keys(given).join(', ') || '(none)'}`);
+      if (!data)
+        throw new BackendError(
+          `plan '${plan.name}': ${kind} '${name}' is missing; given: ${Object.keys(given).join(', ') || '(none)'}`,
+        );
       if (!holds(data, dtype) || data.length !== length) {
-        throw new BackendError(`plan '${plan.name}': ${kind} '${name}' is ${length} elements of ${dtype}, got ${data.length} in a ${data.constructor.name}`);
+        throw new BackendError(
+          `plan '${plan.name}': ${kind} '${name}' is ${length} elements of ${dtype}, got ${data.length} in a ${data.constructor.name}`,
+        );
       }
       return data.slice();
     };
@@ -327,10 +431,16 @@ export function planRunner(plan: Plan, options: PlanRunOptions = {}): (args: Pla
     const buffers = plan.buffers.map((b, i): Data => {
       const length = evaluateSize(b.length, sizes);
       if (b.role === 'constant') return copyOf('constant', plan.constants, b.name, b.dtype, length);
-      const [kind, ports, given] = b.role === 'input' ? ['input', plan.inputs, inputs] as const : ['state', plan.state, state] as const;
-      const port = b.role === 'input' || b.role === 'state' ? Object.entries(ports).find(([, p]) => p.buffer === i)?.[0] : undefined;
+      const [kind, ports, given] =
+        b.role === 'input' ? (['input', plan.inputs, inputs] as const) : (['state', plan.state, state] as const);
+      const port =
+        b.role === 'input' || b.role === 'state'
+          ? Object.entries(ports).find(([, p]) => p.buffer === i)?.[0]
+          : undefined;
       if (port !== undefined) {
-        return kind === 'state' && !(port in given) ? dataFor(b.dtype, length) : copyOf(kind, given, port, b.dtype, length);
+        return kind === 'state' && !(port in given)
+          ? dataFor(b.dtype, length)
+          : copyOf(kind, given, port, b.dtype, length);
       }
       if (arena && b.role === 'scratch') return dataView(b.dtype, arena, layout.offsets[i]!, length);
       const data = dataFor(b.dtype, length);
@@ -339,9 +449,14 @@ export function planRunner(plan: Plan, options: PlanRunOptions = {}): (args: Pla
     });
     const times = plan.steps.map((step, at) => {
       const start = performance.now();
-      kernels[step.kernel]!(step.buffers.map((b) => buffers[b]!), sizes);
+      kernels[step.kernel]!(
+        step.buffers.map((b) => buffers[b]!),
+        sizes,
+      );
       const ms = performance.now() - start;
-      plan.buffers.forEach((b, i) => { if (b.role === 'scratch' && b.live[1] === at) spoil(buffers[i]!); });
+      plan.buffers.forEach((b, i) => {
+        if (b.role === 'scratch' && b.live[1] === at) spoil(buffers[i]!);
+      });
       return { step: at, kernel: plan.kernels[step.kernel]!.name, ms };
     });
     const read = (ports: Plan['outputs']): Record<string, Data> =>

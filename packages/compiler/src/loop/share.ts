@@ -12,14 +12,20 @@ export function shareValues(kernel: Kernel): Kernel {
   const fresh = namer(kernel);
   const kinds = counterKinds(kernel);
   const registers = new Set<string>();
-  eachStmt(kernel.body, (s) => { if (s.k === 'alloc' && s.memory === 'register') registers.add(s.name); });
+  eachStmt(kernel.body, (s) => {
+    if (s.k === 'alloc' && s.memory === 'register') registers.add(s.name);
+  });
   const numbered = numberValues(kernel);
 
   const isShared = (x: LoopExpr): boolean => {
     if (x.k === 'load') return !registers.has(x.from);
     if (x.k !== 'op' || x.dtype === 'bool' || staysInline(x, kinds)) return false;
     const last = x.args.at(-1)!;
-    return !(x.dtype === 'i32' && (x.op === 'add' || x.op === 'sub') && (last.k === 'const' || staysInline(last, kinds)));
+    return !(
+      x.dtype === 'i32' &&
+      (x.op === 'add' || x.op === 'sub') &&
+      (last.k === 'const' || staysInline(last, kinds))
+    );
   };
 
   const walk = (stmts: readonly Stmt[], visible: ReadonlyMap<LoopExpr, LoopExpr>): Stmt[] => {
@@ -30,7 +36,9 @@ export function shareValues(kernel: Kernel): Kernel {
       uses.set(x, n + 1);
       if (n === 0 || !isShared(x)) partsOf(x).forEach(count);
     };
-    eachStmt(stmts, (s) => { exprsOf(s).forEach(count); });
+    eachStmt(stmts, (s) => {
+      exprsOf(s).forEach(count);
+    });
 
     const names = new Map(visible);
     const out: Stmt[] = [];
@@ -64,42 +72,54 @@ function numberValues(kernel: Kernel): readonly Stmt[] {
   const readOnly = new Set(kernel.buffers.flatMap((b) => (b.access === 'read' ? [b.name] : [])));
   const versions = new Map<string, number>();
   let time = 0;
-  const written = (block: readonly Stmt[]): void => eachStmt(block, (s) => {
-    if (s.k === 'store') versions.set(s.to, ++time);
-    else if (s.k === 'barrier') for (const name of versions.keys()) versions.set(name, ++time);
-  });
+  const written = (block: readonly Stmt[]): void =>
+    eachStmt(block, (s) => {
+      if (s.k === 'store') versions.set(s.to, ++time);
+      else if (s.k === 'barrier') for (const name of versions.keys()) versions.set(name, ++time);
+    });
   for (const b of kernel.buffers) if (!readOnly.has(b.name)) versions.set(b.name, 0);
-  eachStmt(kernel.body, (s) => { if (s.k === 'alloc') versions.set(s.name, 0); });
-
-  const block = (stmts: readonly Stmt[]): Stmt[] => stmts.map((s) => {
-    const seen = new Map<LoopExpr, LoopExpr>();
-    const number = (x: LoopExpr): LoopExpr => {
-      let out = seen.get(x);
-      if (out) return out;
-      const y = withParts(x, number);
-      const inner = partsOf(y).map((p) => ids.get(p)).join();
-      const key = y.k === 'const' ? `${y.dtype} ${Object.is(y.value, -0) ? '-0' : y.value}` : y.k === 'var' ? `v${y.name}`
-        : y.k === 'load' ? `l${y.from}@${versions.get(y.from) ?? 0}[${inner}]` : `${y.op} ${y.dtype}(${inner})`;
-      out = table.get(key);
-      if (!out) {
-        // A new object even where nothing changed: the same expression may stand on both sides of a store.
-        table.set(key, out = { ...y });
-        ids.set(out, ids.size);
-      }
-      seen.set(x, out);
-      return out;
-    };
-    // The body of a loop starts after any of its iterations, and what follows a block after any of it.
-    const inside = (body: readonly Stmt[]): Stmt[] => {
-      if (s.k === 'for') written(body);
-      const out = block(body);
-      written(body);
-      return out;
-    };
-    const out = withExprs(s, number, inside);
-    if (s.k === 'store' || s.k === 'barrier') written([s]);
-    return out;
+  eachStmt(kernel.body, (s) => {
+    if (s.k === 'alloc') versions.set(s.name, 0);
   });
+
+  const block = (stmts: readonly Stmt[]): Stmt[] =>
+    stmts.map((s) => {
+      const seen = new Map<LoopExpr, LoopExpr>();
+      const number = (x: LoopExpr): LoopExpr => {
+        let out = seen.get(x);
+        if (out) return out;
+        const y = withParts(x, number);
+        const inner = partsOf(y)
+          .map((p) => ids.get(p))
+          .join();
+        const key =
+          y.k === 'const'
+            ? `${y.dtype} ${Object.is(y.value, -0) ? '-0' : y.value}`
+            : y.k === 'var'
+              ? `v${y.name}`
+              : y.k === 'load'
+                ? `l${y.from}@${versions.get(y.from) ?? 0}[${inner}]`
+                : `${y.op} ${y.dtype}(${inner})`;
+        out = table.get(key);
+        if (!out) {
+          // A new object even where nothing changed: the same expression may stand on both sides of a store.
+          table.set(key, (out = { ...y }));
+          ids.set(out, ids.size);
+        }
+        seen.set(x, out);
+        return out;
+      };
+      // The body of a loop starts after any of its iterations, and what follows a block after any of it.
+      const inside = (body: readonly Stmt[]): Stmt[] => {
+        if (s.k === 'for') written(body);
+        const out = block(body);
+        written(body);
+        return out;
+      };
+      const out = withExprs(s, number, inside);
+      if (s.k === 'store' || s.k === 'barrier') written([s]);
+      return out;
+    });
   return block(kernel.body);
 }
 
@@ -113,7 +133,14 @@ function dropUnused(kernel: Kernel): Kernel {
       if (s.k === 'let' && !used.has(s.name)) continue;
       const kept = s.k === 'for' || s.k === 'if' ? { ...s, body: block(s.body) } : s;
       if ((kept.k === 'for' || kept.k === 'if') && kept.body.length === 0) continue;
-      for (const x of exprsOf(s)) eachExpr(x, (y) => { if (y.k === 'var') used.add(y.name); }, seen);
+      for (const x of exprsOf(s))
+        eachExpr(
+          x,
+          (y) => {
+            if (y.k === 'var') used.add(y.name);
+          },
+          seen,
+        );
       out.push(kept);
     }
     return out.reverse();

@@ -6,20 +6,29 @@ import type { Kernel, LoadExpr, LoopExpr, LoopKind, Stmt } from './language.ts';
 import { eachExpr, eachStmt, withExprs } from './walk.ts';
 
 /** What names and storage are replaced by. */
-interface Names { readonly values: Map<string, LoopExpr>; readonly storage: Map<string, string> }
+interface Names {
+  readonly values: Map<string, LoopExpr>;
+  readonly storage: Map<string, string>;
+}
 
 /** Replaces names in an expression. */
 export function rename(x: LoopExpr, { values, storage }: Names): LoopExpr {
   if (values.size === 0 && storage.size === 0) return x;
-  const go = (y: LoopExpr): LoopExpr => substitute<LoadExpr, LoadExpr>(y, (leaf) =>
-    leaf.k === 'var' ? values.get(leaf.name) ?? leaf : { ...leaf, from: storage.get(leaf.from) ?? leaf.from, at: go(leaf.at) });
+  const go = (y: LoopExpr): LoopExpr =>
+    substitute<LoadExpr, LoadExpr>(y, (leaf) =>
+      leaf.k === 'var'
+        ? (values.get(leaf.name) ?? leaf)
+        : { ...leaf, from: storage.get(leaf.from) ?? leaf.from, at: go(leaf.at) },
+    );
   return go(x);
 }
 
 /** Gives out names that a kernel does not have yet. */
 export function namer(kernel: Kernel): (wanted: string) => string {
   const taken = new Set([...kernel.buffers.map((b) => b.name), ...kernel.dims]);
-  eachStmt(kernel.body, (s) => { if (s.k === 'for' || s.k === 'let' || s.k === 'alloc') taken.add(s.name); });
+  eachStmt(kernel.body, (s) => {
+    if (s.k === 'for' || s.k === 'let' || s.k === 'alloc') taken.add(s.name);
+  });
   return (wanted) => {
     let name = wanted;
     for (let i = 1; taken.has(name); i++) name = `${wanted}${/\d$/.test(wanted) ? '_' : ''}${i}`;
@@ -34,7 +43,9 @@ export type CounterKinds = ReadonlyMap<string, LoopKind>;
 /** Finds the kind of every counter. */
 export function counterKinds(kernel: Kernel): CounterKinds {
   const kinds = new Map<string, LoopKind>();
-  eachStmt(kernel.body, (s) => { if (s.k === 'for') kinds.set(s.name, s.kind); });
+  eachStmt(kernel.body, (s) => {
+    if (s.k === 'for') kinds.set(s.name, s.kind);
+  });
   return kinds;
 }
 
@@ -71,11 +82,15 @@ export function expand(kernel: Kernel, unroll: boolean): Kernel {
       switch (s.k) {
         case 'for': {
           if (unroll && s.kind === 'unroll' && s.count.k === 'const') {
-            return Array.from({ length: Math.max(0, s.count.value) }, (_, i) => i)
-              .flatMap((i) => block(s.body, { ...names, values: new Map([...names.values, [s.name, constantExpr(i)]]) }));
+            return Array.from({ length: Math.max(0, s.count.value) }, (_, i) => i).flatMap((i) =>
+              block(s.body, { ...names, values: new Map([...names.values, [s.name, constantExpr(i)]]) }),
+            );
           }
           const name = define(s.name);
-          const values = name === s.name ? names.values : new Map([...names.values, [s.name, { k: 'var', name, dtype: 'i32' } as const]]);
+          const values =
+            name === s.name
+              ? names.values
+              : new Map([...names.values, [s.name, { k: 'var', name, dtype: 'i32' } as const]]);
           return [{ ...s, name, count: go(s.count), body: block(s.body, { ...names, values }) }];
         }
         case 'let': {
@@ -89,10 +104,14 @@ export function expand(kernel: Kernel, unroll: boolean): Kernel {
           if (name !== s.name) names.storage.set(s.name, name);
           return [{ ...s, name }];
         }
-        case 'store': return [{ ...s, to: names.storage.get(s.to) ?? s.to, at: go(s.at), value: go(s.value) }];
-        case 'if': return [{ ...s, when: go(s.when), body: block(s.body, names) }];
-        case 'barrier': return [s];
-        default: return s satisfies never;
+        case 'store':
+          return [{ ...s, to: names.storage.get(s.to) ?? s.to, at: go(s.at), value: go(s.value) }];
+        case 'if':
+          return [{ ...s, when: go(s.when), body: block(s.body, names) }];
+        case 'barrier':
+          return [s];
+        default:
+          return s satisfies never;
       }
     });
   };
@@ -105,7 +124,9 @@ export function kernelSimplifier(kernel: Kernel, dims: Readonly<Record<string, D
   eachStmt(kernel.body, (s) => {
     if (s.k !== 'for') return;
     let loads = false;
-    eachExpr(s.count, (x) => { loads ||= x.k === 'load'; });
+    eachExpr(s.count, (x) => {
+      loads ||= x.k === 'load';
+    });
     if (s.count.k === 'const') ranges.set(s.name, { min: 0, max: s.count.value - 1 });
     else ranges.set(s.name, { min: 0, max: Infinity, ...(loads ? {} : { count: s.count as Expr }) });
   });
@@ -128,38 +149,45 @@ export function simplifyKernel(kernel: Kernel, dims: Readonly<Record<string, Dim
   const kinds = counterKinds(kernel);
   const names: Names = { values: new Map(), storage: new Map() };
   const go = (x: LoopExpr): LoopExpr => simplify(rename(x, names));
-  const block = (stmts: readonly Stmt[]): Stmt[] => stmts.flatMap((s): Stmt[] => {
-    switch (s.k) {
-      case 'let': {
-        const value = go(s.value);
-        if (value.k === 'const' || value.k === 'var' || staysInline(value, kinds)) { names.values.set(s.name, value); return []; }
-        return [{ ...s, value }];
-      }
-      case 'if': {
-        const when = go(s.when);
-        if (when.k === 'const') return when.value === 0 ? [] : block(s.body);
-        const body = block(s.body);
-        return body.length === 0 ? [] : [{ ...s, when, body }];
-      }
-      case 'for': {
-        const count = go(s.count);
-        if (count.k === 'const' && count.value <= 0) return [];
-        if (count.k === 'const' && count.value === 1 && !waits(s.body)) {
-          names.values.set(s.name, constantExpr(0));
-          return block(s.body);
+  const block = (stmts: readonly Stmt[]): Stmt[] =>
+    stmts.flatMap((s): Stmt[] => {
+      switch (s.k) {
+        case 'let': {
+          const value = go(s.value);
+          if (value.k === 'const' || value.k === 'var' || staysInline(value, kinds)) {
+            names.values.set(s.name, value);
+            return [];
+          }
+          return [{ ...s, value }];
         }
-        const body = block(s.body);
-        return body.length === 0 ? [] : [{ ...s, count, body }];
+        case 'if': {
+          const when = go(s.when);
+          if (when.k === 'const') return when.value === 0 ? [] : block(s.body);
+          const body = block(s.body);
+          return body.length === 0 ? [] : [{ ...s, when, body }];
+        }
+        case 'for': {
+          const count = go(s.count);
+          if (count.k === 'const' && count.value <= 0) return [];
+          if (count.k === 'const' && count.value === 1 && !waits(s.body)) {
+            names.values.set(s.name, constantExpr(0));
+            return block(s.body);
+          }
+          const body = block(s.body);
+          return body.length === 0 ? [] : [{ ...s, count, body }];
+        }
+        default:
+          return [withExprs(s, go, block)];
       }
-      default: return [withExprs(s, go, block)];
-    }
-  });
+    });
   return { ...kernel, body: block(kernel.body) };
 }
 
 /** Whether a block holds a barrier. */
 export function waits(block: readonly Stmt[]): boolean {
   let found = false;
-  eachStmt(block, (s) => { found ||= s.k === 'barrier'; });
+  eachStmt(block, (s) => {
+    found ||= s.k === 'barrier';
+  });
   return found;
 }

@@ -34,13 +34,24 @@ export function withParts(x: LoopExpr, part: (x: LoopExpr) => LoopExpr): LoopExp
 }
 
 /** A statement with its own expressions and its body replaced. */
-export function withExprs(s: Stmt, expr: (x: LoopExpr) => LoopExpr, body: (block: readonly Stmt[]) => readonly Stmt[]): Stmt {
+export function withExprs(
+  s: Stmt,
+  expr: (x: LoopExpr) => LoopExpr,
+  body: (block: readonly Stmt[]) => readonly Stmt[],
+): Stmt {
   switch (s.k) {
-    case 'for': return { ...s, count: expr(s.count), body: body(s.body) };
-    case 'if': return { ...s, when: expr(s.when), body: body(s.body) };
-    case 'let': return { ...s, value: expr(s.value) };
-    case 'store': return { ...s, at: expr(s.at), value: expr(s.value) };
-    case 'alloc': case 'barrier': return s;
-    default: return s satisfies never;
+    case 'for':
+      return { ...s, count: expr(s.count), body: body(s.body) };
+    case 'if':
+      return { ...s, when: expr(s.when), body: body(s.body) };
+    case 'let':
+      return { ...s, value: expr(s.value) };
+    case 'store':
+      return { ...s, at: expr(s.at), value: expr(s.value) };
+    case 'alloc':
+    case 'barrier':
+      return s;
+    default:
+      return s satisfies never;
   }
 }

@@ -23,13 +23,20 @@ function identity(t: Tensor): Tensor | undefined {
   const [a, b] = t.inputs;
   const keep = (x: Tensor): Tensor | undefined => (sameShape(x.shape, t.shape) ? x : undefined);
   switch (t.op.name) {
-    case 'add': return constantOf(b!) === 0 ? keep(a!) : constantOf(a!) === 0 ? keep(b!) : undefined;
-    case 'sub': return constantOf(b!) === 0 ? keep(a!) : undefined;
-    case 'mul': return constantOf(b!) === 1 ? keep(a!) : constantOf(a!) === 1 ? keep(b!) : undefined;
-    case 'div': return constantOf(b!) === 1 ? keep(a!) : undefined;
-    case 'stopGradient': return a;
-    case 'neg': return a!.op === t.op ? a!.inputs[0] : undefined;
-    default: return undefined;
+    case 'add':
+      return constantOf(b!) === 0 ? keep(a!) : constantOf(a!) === 0 ? keep(b!) : undefined;
+    case 'sub':
+      return constantOf(b!) === 0 ? keep(a!) : undefined;
+    case 'mul':
+      return constantOf(b!) === 1 ? keep(a!) : constantOf(a!) === 1 ? keep(b!) : undefined;
+    case 'div':
+      return constantOf(b!) === 1 ? keep(a!) : undefined;
+    case 'stopGradient':
+      return a;
+    case 'neg':
+      return a!.op === t.op ? a!.inputs[0] : undefined;
+    default:
+      return undefined;
   }
 }
 
@@ -41,7 +48,16 @@ function implicitBroadcast(t: Tensor): Tensor | undefined {
   inputs.forEach((x, i) => {
     if (x.op.name !== 'broadcastTo') return;
     const bare = inputs.with(i, x.inputs[0]!);
-    if (!sameShape(broadcastShapes(t.op.name, bare.map((y) => y.shape)), t.shape)) return;
+    if (
+      !sameShape(
+        broadcastShapes(
+          t.op.name,
+          bare.map((y) => y.shape),
+        ),
+        t.shape,
+      )
+    )
+      return;
     inputs[i] = x.inputs[0]!;
     changed = true;
   });
@@ -53,7 +69,8 @@ function joinViews(t: Tensor): Tensor | undefined {
   const [x] = t.inputs;
   if (t.op.name === 'reshape') {
     if (sameShape(x!.shape, t.shape)) return x;
-    if (x!.op === t.op) return joinViews(Tensor.make(t.op, x!.inputs, t.attrs)) ?? Tensor.make(t.op, x!.inputs, t.attrs);
+    if (x!.op === t.op)
+      return joinViews(Tensor.make(t.op, x!.inputs, t.attrs)) ?? Tensor.make(t.op, x!.inputs, t.attrs);
     if (x!.op === fullOp) return full(t.shape, constantOf(x!)!, t.dtype);
   }
   if (t.op.name === 'transpose') {

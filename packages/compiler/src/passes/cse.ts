@@ -13,7 +13,9 @@ export function mergeEqual(g: Graph): Graph {
   };
   const seen = new Map<string, Tensor>();
   return rewriteGraph(g, (t) => {
-    const attrs = JSON.stringify(t.attrs, (_, v: unknown) => (ArrayBuffer.isView(v) ? `data ${idOf(v)}` : typeof v === 'number' && !Number.isFinite(v) ? String(v) : v));
+    const attrs = JSON.stringify(t.attrs, (_, v: unknown) =>
+      ArrayBuffer.isView(v) ? `data ${idOf(v)}` : typeof v === 'number' && !Number.isFinite(v) ? String(v) : v,
+    );
     const key = `${idOf(t.op)}(${t.inputs.map(idOf).join()})${attrs}`;
     const known = seen.get(key);
     if (known) return known;

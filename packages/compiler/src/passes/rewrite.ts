@@ -13,6 +13,13 @@ export function rewriteGraph(g: Graph, rule: Rule): Graph {
     const same = inputs.every((x, i) => x === t.inputs[i]);
     replaced.set(t, rule(same ? t : Tensor.make(t.op, inputs, t.attrs)));
   }
-  const record = (r: Graph['outputs']): Graph['outputs'] => Object.fromEntries(Object.entries(r).map(([name, t]) => [name, replaced.get(t) ?? t]));
-  return { name: g.name, inputs: record(g.inputs), state: record(g.state), outputs: record(g.outputs), updates: record(g.updates) };
+  const record = (r: Graph['outputs']): Graph['outputs'] =>
+    Object.fromEntries(Object.entries(r).map(([name, t]) => [name, replaced.get(t) ?? t]));
+  return {
+    name: g.name,
+    inputs: record(g.inputs),
+    state: record(g.state),
+    outputs: record(g.outputs),
+    updates: record(g.updates),
+  };
 }

@@ -22,7 +22,9 @@ export function scheduleColumn(ctx: ScheduleContext, group: Group): Scheduled {
   const count = elements(outer) as LoopExpr;
   d.low.counter(local('o'), count);
   d.low.counter(local('c'), width);
-  axes.forEach((a, i) => { d.low.counter(local(`k${i}`), elements([shape[a]!]) as LoopExpr); });
+  axes.forEach((a, i) => {
+    d.low.counter(local(`k${i}`), elements([shape[a]!]) as LoopExpr);
+  });
   const keptOuter = unflatten(outer, v('o')) as LoopExpr[];
   let kept = 0;
   const at = shape.map((_, i): LoopExpr => {
@@ -37,17 +39,32 @@ export function scheduleColumn(ctx: ScheduleContext, group: Group): Scheduled {
   const columns = (kind: 'vector' | 'serial', lanes: number, first: LoopExpr, suffix: string): Stmt[] => {
     const acc = reductions.map((_, i) => `acc${i}${suffix}`);
     const each = (body: (slot: LoopExpr, c: LoopExpr) => Stmt[]): Stmt[] =>
-      kind === 'vector' ? [loop('vector', 'l', ix.int(lanes), (l) => body(l, ix.add(first, l)))] : body(ix.int(0), first);
-    let walk = each((slot, c) => reductions.map((t, i) => store(acc[i]!, slot, combine(t, load(acc[i]!, slot, t.dtype), replace(terms[i]!, { c })))));
-    for (let i = axes.length - 1; i >= 0; i--) walk = [loop('serial', `k${i}`, elements([shape[axes[i]!]!]) as LoopExpr, () => walk)];
+      kind === 'vector'
+        ? [loop('vector', 'l', ix.int(lanes), (l) => body(l, ix.add(first, l)))]
+        : body(ix.int(0), first);
+    let walk = each((slot, c) =>
+      reductions.map((t, i) =>
+        store(acc[i]!, slot, combine(t, load(acc[i]!, slot, t.dtype), replace(terms[i]!, { c }))),
+      ),
+    );
+    for (let i = axes.length - 1; i >= 0; i--)
+      walk = [loop('serial', `k${i}`, elements([shape[axes[i]!]!]) as LoopExpr, () => walk)];
     return [
-      ...reductions.map((t, i): Stmt => ({ k: 'alloc', name: acc[i]!, dtype: t.dtype, length: lanes, memory: 'register' })),
+      ...reductions.map((t, i): Stmt => ({
+        k: 'alloc',
+        name: acc[i]!,
+        dtype: t.dtype,
+        length: lanes,
+        memory: 'register',
+      })),
       ...each((slot) => reductions.map((t, i) => store(acc[i]!, slot, initial(t)))),
       ...walk,
-      ...each((slot, c) => group.outputs.map((t, i) => {
-        const value = replace(values[i]!, Object.fromEntries([['c', c]]));
-        return store(targets[i]!, replace(position, { c }), bind(value, acc, slot));
-      })),
+      ...each((slot, c) =>
+        group.outputs.map((t, i) => {
+          const value = replace(values[i]!, Object.fromEntries([['c', c]]));
+          return store(targets[i]!, replace(position, { c }), bind(value, acc, slot));
+        }),
+      ),
     ];
   };
   // Results stand in the members' values as names, and are read from the accumulators at the end.
@@ -65,16 +82,23 @@ export function scheduleColumn(ctx: ScheduleContext, group: Group): Scheduled {
   const full = e.le<LoadExpr>(ix.add(first, ix.int(block)), width);
   const body: Stmt[] = [];
   const whole = columns('vector', block, v('first'), '');
-  const rest = [loop('serial', 'l', ix.sub(width, v('first')), (l) => columns('serial', 1, ix.add(v('first'), l), 's'))];
+  const rest = [
+    loop('serial', 'l', ix.sub(width, v('first')), (l) => columns('serial', 1, ix.add(v('first'), l), 's')),
+  ];
   if (fixed !== undefined && fixed % block === 0) body.push(...whole);
   else if (fixed !== undefined && fixed < block) body.push(...rest);
   else body.push({ k: 'if', when: full, body: whole }, { k: 'if', when: e.not<LoadExpr>(full), body: rest });
   const flops = ix.mul(elements(shape) as LoopExpr, ix.int(operations(terms) + terms.length));
-  return d.close(kernelName('column', ctx.fused, group.outputs), [
-    loop('grid', 'g', ix.mul(count, blocks), (g) => [
-      { k: 'let', name: local('o'), value: ix.div(g, blocks) },
-      { k: 'let', name: local('first'), value: first },
-      ...body,
-    ]),
-  ], flops, { keep });
+  return d.close(
+    kernelName('column', ctx.fused, group.outputs),
+    [
+      loop('grid', 'g', ix.mul(count, blocks), (g) => [
+        { k: 'let', name: local('o'), value: ix.div(g, blocks) },
+        { k: 'let', name: local('first'), value: first },
+        ...body,
+      ]),
+    ],
+    flops,
+    { keep },
+  );
 }

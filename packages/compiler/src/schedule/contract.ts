@@ -10,20 +10,36 @@ import { isData } from '../fuse/group.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../loop/language.ts';
 import { load, store } from '../loop/language.ts';
 import type { ScheduleContext, Scheduled, Scratch } from './draft.ts';
-import { dependsOn, draft, ix, kernelName, local, loop, operations, readElsewhere, replace, storeAll, v } from './draft.ts';
+import {
+  dependsOn,
+  draft,
+  ix,
+  kernelName,
+  local,
+  loop,
+  operations,
+  readElsewhere,
+  replace,
+  storeAll,
+  v,
+} from './draft.ts';
 import type { Tile } from './tiles.ts';
 import { chooseTile } from './tiles.ts';
 
 /** A contraction as a batch of matrix products: which axis of each tensor is which. */
 interface Product {
-  readonly a: Tensor; readonly b: Tensor;
+  readonly a: Tensor;
+  readonly b: Tensor;
   /** The index of an operand or of the result, from the counters of batch, row, column and inner axis. */
   readonly indexA: (at: Counters) => LoopExpr[];
   readonly indexB: (at: Counters) => LoopExpr[];
   readonly indexOut: (at: Counters) => LoopExpr[];
   /** Operands that are computed again while they are packed. */
   readonly recomputed: ReadonlySet<Tensor> | undefined;
-  readonly batch: readonly Dim[]; readonly m: readonly Dim[]; readonly n: readonly Dim[]; readonly k: readonly Dim[];
+  readonly batch: readonly Dim[];
+  readonly m: readonly Dim[];
+  readonly n: readonly Dim[];
+  readonly k: readonly Dim[];
 }
 type Counters = Readonly<Record<'batch' | 'm' | 'n' | 'k', LoopExpr>>;
 
@@ -36,19 +52,28 @@ function productOf(t: Tensor, recomputed: Product['recomputed']): Product {
   const swap = labels.m.includes(labels.out.at(-1)!);
   const parts = { batch: labels.batch, m: swap ? labels.n : labels.m, n: swap ? labels.m : labels.n, k: labels.k };
   const dims = (names: readonly string[]): Dim[] => names.map((l) => sizes.get(l)!);
-  const index = (names: readonly string[]) => (at: Counters): LoopExpr[] => {
-    const values = new Map<string, LoopExpr>();
-    for (const part of ['batch', 'm', 'n', 'k'] as const) {
-      if (parts[part].every((l) => !names.includes(l))) continue;
-      const each = unflatten(dims(parts[part]), at[part] as Expr) as LoopExpr[];
-      parts[part].forEach((l, i) => values.set(l, each[i]!));
-    }
-    return names.map((l) => values.get(l)!);
-  };
+  const index =
+    (names: readonly string[]) =>
+    (at: Counters): LoopExpr[] => {
+      const values = new Map<string, LoopExpr>();
+      for (const part of ['batch', 'm', 'n', 'k'] as const) {
+        if (parts[part].every((l) => !names.includes(l))) continue;
+        const each = unflatten(dims(parts[part]), at[part] as Expr) as LoopExpr[];
+        parts[part].forEach((l, i) => values.set(l, each[i]!));
+      }
+      return names.map((l) => values.get(l)!);
+    };
   return {
-    a: swap ? y : x, b: swap ? x : y, recomputed,
-    indexA: index(swap ? labels.b : labels.a), indexB: index(swap ? labels.a : labels.b), indexOut: index(labels.out),
-    batch: dims(parts.batch), m: dims(parts.m), n: dims(parts.n), k: dims(parts.k),
+    a: swap ? y : x,
+    b: swap ? x : y,
+    recomputed,
+    indexA: index(swap ? labels.b : labels.a),
+    indexB: index(swap ? labels.a : labels.b),
+    indexOut: index(labels.out),
+    batch: dims(parts.batch),
+    m: dims(parts.m),
+    n: dims(parts.n),
+    k: dims(parts.k),
   };
 }
 
@@ -66,27 +91,43 @@ function declare(d: ReturnType<typeof draft>, p: Product): void {
 function pack(ctx: ScheduleContext, p: Product, side: 'a' | 'b', width: number, target: Scratch): Scheduled {
   const d = draft(ctx, undefined, undefined, p.recomputed);
   declare(d, p);
-  const [t, index, axis, name] = side === 'a' ? [p.a, p.indexA, size(p.m), 'm'] as const : [p.b, p.indexB, size(p.n), 'n'] as const;
+  const [t, index, axis, name] =
+    side === 'a' ? ([p.a, p.indexA, size(p.m), 'm'] as const) : ([p.b, p.indexB, size(p.n), 'n'] as const);
   const value = d.low.at(t, index(counters));
   const out = d.buffer(target, 'write');
   const panels = ix.ceilDiv(axis, width);
   const [panel, first] = [ix.mod(v('g'), panels), v('first')];
-  const at = (k: LoopExpr, i: LoopExpr): LoopExpr => ix.add(ix.mul(ix.add(ix.mul(v('g'), size(p.k)), k), ix.int(width)), i);
-  const put = (k: LoopExpr, i: LoopExpr, row: LoopExpr): Stmt => store(out, at(k, i), replace(value, { [name]: row, k, b: v('batch') }));
-  const whole = loop('serial', 'k', size(p.k), (k) => [loop('vector', 'i', ix.int(width), (i) => [put(k, i, ix.add(first, i))])]);
+  const at = (k: LoopExpr, i: LoopExpr): LoopExpr =>
+    ix.add(ix.mul(ix.add(ix.mul(v('g'), size(p.k)), k), ix.int(width)), i);
+  const put = (k: LoopExpr, i: LoopExpr, row: LoopExpr): Stmt =>
+    store(out, at(k, i), replace(value, { [name]: row, k, b: v('batch') }));
+  const whole = loop('serial', 'k', size(p.k), (k) => [
+    loop('vector', 'i', ix.int(width), (i) => [put(k, i, ix.add(first, i))]),
+  ]);
   const rest = loop('serial', 'k', size(p.k), (k) => [
     loop('serial', 'i', ix.int(width), (i) => [put(k, i, ix.min(ix.add(first, i), ix.sub(axis, ix.int(1))))]),
   ]);
   const fixed = d.fixed(axis);
   const full = e.le<LoadExpr>(ix.add(first, ix.int(width)), axis);
-  const body: Stmt[] = fixed !== undefined && fixed % width === 0 ? [whole] : [{ k: 'if', when: full, body: [whole] }, { k: 'if', when: e.not<LoadExpr>(full), body: [rest] }];
-  return d.close(kernelName(`pack_${side}`, ctx.fused, []), [
-    loop('grid', 'g', ix.mul(size(p.batch), panels), (g) => [
-      { k: 'let', name: local('batch'), value: ix.div(g, panels) },
-      { k: 'let', name: local('first'), value: ix.mul(panel, ix.int(width)) },
-      ...body,
-    ]),
-  ], ix.mul(ix.product([size(p.batch), axis, size(p.k)]), ix.int(operations([value]))), { computes: [] });
+  const body: Stmt[] =
+    fixed !== undefined && fixed % width === 0
+      ? [whole]
+      : [
+          { k: 'if', when: full, body: [whole] },
+          { k: 'if', when: e.not<LoadExpr>(full), body: [rest] },
+        ];
+  return d.close(
+    kernelName(`pack_${side}`, ctx.fused, []),
+    [
+      loop('grid', 'g', ix.mul(size(p.batch), panels), (g) => [
+        { k: 'let', name: local('batch'), value: ix.div(g, panels) },
+        { k: 'let', name: local('first'), value: ix.mul(panel, ix.int(width)) },
+        ...body,
+      ]),
+    ],
+    ix.mul(ix.product([size(p.batch), axis, size(p.k)]), ix.int(operations([value]))),
+    { computes: [] },
+  );
 }
 
 /** Where the rows of the left operand lie, if they can be read in place: contiguous along `k`, with nothing to compute. */
@@ -117,7 +158,10 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
   const mr = fixedM === undefined ? tile.mr : Math.min(tile.mr, fixedM);
   const nr = fixedN !== undefined && fixedN <= 4 ? 4 : tile.nr;
   const panelLength = (dims: readonly Dim[], width: number): Expr =>
-    e.mul(e.mul(ix.ceilDiv(size(dims), width) as Expr, e.mul(size(p.batch) as Expr, size(p.k) as Expr)), ix.int(width) as Expr);
+    e.mul(
+      e.mul(ix.ceilDiv(size(dims), width) as Expr, e.mul(size(p.batch) as Expr, size(p.k) as Expr)),
+      ix.int(width) as Expr,
+    );
   const packedB: Scratch = { scratch: 'packed_b', dtype: t.dtype, length: panelLength(p.n, nr) };
   const out: Scheduled[] = [pack(ctx, p, 'b', nr, packedB)];
   const inPlace = rowsInPlace(ctx, p);
@@ -146,65 +190,104 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
   const multiply = (row: LoopExpr, panel: LoopExpr): Stmt[] => {
     const panelsAll = ix.ceilDiv(N, nr);
     const baseB = ix.mul(ix.mul(ix.add(ix.mul(batch, panelsAll), panel), K), ix.int(nr));
-    const baseA = ix.add(ix.mul(ix.mul(ix.add(ix.mul(batch, ix.ceilDiv(M, pr)), ix.div(row, ix.int(pr))), K), ix.int(pr)), ix.mod(row, ix.int(pr)));
-    const step = (k: LoopExpr): Stmt => loop('unroll', 'i', ix.int(mr), (i) => [
-      loop('vector', 'j', ix.int(nr), (j) => {
-        const slot = ix.add(ix.mul(i, ix.int(nr)), j);
-        const left = inPlace ? load(a, ix.add(load('rows', i, 'i32'), k), t.dtype) : load(a, ix.add(v('base_a'), ix.add(ix.mul(k, ix.int(pr)), i)), t.dtype);
-        const right = load(b, ix.add(v('base_b'), ix.add(ix.mul(k, ix.int(nr)), j)), t.dtype);
-        const sum = load('acc', slot, t.dtype);
-        return [store('acc', slot, isFloat(t.dtype) ? e.fma<LoadExpr>(left, right, sum) : e.add<LoadExpr>(e.mul<LoadExpr>(left, right), sum))];
-      }),
-    ]);
+    const baseA = ix.add(
+      ix.mul(ix.mul(ix.add(ix.mul(batch, ix.ceilDiv(M, pr)), ix.div(row, ix.int(pr))), K), ix.int(pr)),
+      ix.mod(row, ix.int(pr)),
+    );
+    const step = (k: LoopExpr): Stmt =>
+      loop('unroll', 'i', ix.int(mr), (i) => [
+        loop('vector', 'j', ix.int(nr), (j) => {
+          const slot = ix.add(ix.mul(i, ix.int(nr)), j);
+          const left = inPlace
+            ? load(a, ix.add(load('rows', i, 'i32'), k), t.dtype)
+            : load(a, ix.add(v('base_a'), ix.add(ix.mul(k, ix.int(pr)), i)), t.dtype);
+          const right = load(b, ix.add(v('base_b'), ix.add(ix.mul(k, ix.int(nr)), j)), t.dtype);
+          const sum = load('acc', slot, t.dtype);
+          return [
+            store(
+              'acc',
+              slot,
+              isFloat(t.dtype) ? e.fma<LoadExpr>(left, right, sum) : e.add<LoadExpr>(e.mul<LoadExpr>(left, right), sum),
+            ),
+          ];
+        }),
+      ]);
     const unrolled = fixedK !== undefined && fixedK < tile.unroll ? 1 : tile.unroll;
     const loops: Stmt[] = [];
     if (unrolled > 1) {
-      loops.push(loop('serial', 'k', ix.div(K, ix.int(unrolled)), (k) => [loop('unroll', 'u', ix.int(unrolled), (u) => [step(ix.add(ix.mul(k, ix.int(unrolled)), u))])]));
+      loops.push(
+        loop('serial', 'k', ix.div(K, ix.int(unrolled)), (k) => [
+          loop('unroll', 'u', ix.int(unrolled), (u) => [step(ix.add(ix.mul(k, ix.int(unrolled)), u))]),
+        ]),
+      );
     }
     if (fixedK === undefined || fixedK % unrolled !== 0 || unrolled === 1) {
       const done = unrolled === 1 ? ix.int(0) : ix.mul(ix.div(K, ix.int(unrolled)), ix.int(unrolled));
       loops.push(loop('serial', 'k', unrolled === 1 ? K : ix.mod(K, ix.int(unrolled)), (k) => [step(ix.add(done, k))]));
     }
-    const rowsOf: Stmt[] = inPlace ? [
-      { k: 'alloc', name: 'rows', dtype: 'i32', length: mr, memory: 'register' },
-      loop('unroll', 'i', ix.int(mr), (i) => [store('rows', i, replace(inPlace.row, { m: ix.min(ix.add(row, i), ix.sub(M, ix.int(1))), b: batch }))]),
-    ] : [{ k: 'let', name: local('base_a'), value: baseA }];
+    const rowsOf: Stmt[] = inPlace
+      ? [
+          { k: 'alloc', name: 'rows', dtype: 'i32', length: mr, memory: 'register' },
+          loop('unroll', 'i', ix.int(mr), (i) => [
+            store('rows', i, replace(inPlace.row, { m: ix.min(ix.add(row, i), ix.sub(M, ix.int(1))), b: batch })),
+          ]),
+        ]
+      : [{ k: 'let', name: local('base_a'), value: baseA }];
     return [
       ...rowsOf,
       { k: 'let', name: local('base_b'), value: baseB },
       { k: 'alloc', name: 'acc', dtype: t.dtype, length: mr * nr, memory: 'register' },
-      loop('unroll', 'i', ix.int(mr), (i) => [loop('vector', 'j', ix.int(nr), (j) => [store('acc', ix.add(ix.mul(i, ix.int(nr)), j), { k: 'const', value: 0, dtype: t.dtype })])]),
+      loop('unroll', 'i', ix.int(mr), (i) => [
+        loop('vector', 'j', ix.int(nr), (j) => [
+          store('acc', ix.add(ix.mul(i, ix.int(nr)), j), { k: 'const', value: 0, dtype: t.dtype }),
+        ]),
+      ]),
       ...loops,
-      loop('unroll', 'i', ix.int(mr), (i) => [loop('vector', 'j', ix.int(nr), (j) => {
-        const slot = ix.add(ix.mul(i, ix.int(nr)), j);
-        return [store('tile', slot, load('acc', slot, t.dtype))];
-      })]),
+      loop('unroll', 'i', ix.int(mr), (i) => [
+        loop('vector', 'j', ix.int(nr), (j) => {
+          const slot = ix.add(ix.mul(i, ix.int(nr)), j);
+          return [store('tile', slot, load('acc', slot, t.dtype))];
+        }),
+      ]),
     ];
   };
   const finish = (row: LoopExpr, column: LoopExpr): Stmt => {
     const height = fixedM !== undefined && fixedM % mr === 0 ? ix.int(mr) : ix.min(ix.int(mr), ix.sub(M, row));
     const width = fixedN !== undefined && fixedN % nr === 0 ? ix.int(nr) : ix.min(ix.int(nr), ix.sub(N, column));
-    return loop('serial', 'i', height, (i) => [loop('vector', 'j', width, (j) => {
-      const at = { b: batch, m: ix.add(row, i), n: ix.add(column, j), slot: ix.add(ix.mul(i, ix.int(nr)), j) };
-      return storeAll(group.outputs.map((_, o) => ({ to: targets[o]!, at: replace(position, at), value: replace(values[o]!, at) })));
-    })]);
+    return loop('serial', 'i', height, (i) => [
+      loop('vector', 'j', width, (j) => {
+        const at = { b: batch, m: ix.add(row, i), n: ix.add(column, j), slot: ix.add(ix.mul(i, ix.int(nr)), j) };
+        return storeAll(
+          group.outputs.map((_, o) => ({ to: targets[o]!, at: replace(position, at), value: replace(values[o]!, at) })),
+        );
+      }),
+    ]);
   };
   const keep = readElsewhere(values, position).add(a).add(b);
   const blocks = ix.mul(mBlocks, nBlocks);
   const flops = ix.mul(ix.product([size(p.batch), M, N]), ix.add(ix.mul(K, ix.int(2)), ix.int(operations(values))));
-  out.push(d.close(kernelName('contract', ctx.fused, group.outputs), [
-    loop('grid', 'g', ix.mul(size(p.batch), blocks), () => [
-      { k: 'let', name: local('batch'), value: ix.div(g, blocks) },
-      { k: 'let', name: local('m0'), value: ix.mul(ix.div(ix.mod(g, blocks), nBlocks), ix.int(mb)) },
-      { k: 'let', name: local('n0'), value: ix.mul(ix.mod(g, nBlocks), ix.int(nb)) },
-      { k: 'alloc', name: 'tile', dtype: t.dtype, length: mr * nr, memory: 'local' },
-      loop('serial', 'jt', panels, (jt) => [loop('serial', 'it', rowTiles, (it) => [
-        { k: 'let', name: local('row'), value: ix.add(m0, ix.mul(it, ix.int(mr))) },
-        { k: 'let', name: local('column'), value: ix.add(n0, ix.mul(jt, ix.int(nr))) },
-        ...multiply(v('row'), ix.div(v('column'), ix.int(nr))),
-        finish(v('row'), v('column')),
-      ])]),
-    ]),
-  ], flops, { keep }));
+  out.push(
+    d.close(
+      kernelName('contract', ctx.fused, group.outputs),
+      [
+        loop('grid', 'g', ix.mul(size(p.batch), blocks), () => [
+          { k: 'let', name: local('batch'), value: ix.div(g, blocks) },
+          { k: 'let', name: local('m0'), value: ix.mul(ix.div(ix.mod(g, blocks), nBlocks), ix.int(mb)) },
+          { k: 'let', name: local('n0'), value: ix.mul(ix.mod(g, nBlocks), ix.int(nb)) },
+          { k: 'alloc', name: 'tile', dtype: t.dtype, length: mr * nr, memory: 'local' },
+          loop('serial', 'jt', panels, (jt) => [
+            loop('serial', 'it', rowTiles, (it) => [
+              { k: 'let', name: local('row'), value: ix.add(m0, ix.mul(it, ix.int(mr))) },
+              { k: 'let', name: local('column'), value: ix.add(n0, ix.mul(jt, ix.int(nr))) },
+              ...multiply(v('row'), ix.div(v('column'), ix.int(nr))),
+              finish(v('row'), v('column')),
+            ]),
+          ]),
+        ]),
+      ],
+      flops,
+      { keep },
+    ),
+  );
   return out;
 }

@@ -12,7 +12,11 @@ import type { Target } from '../target.ts';
 import type { Tile } from './tiles.ts';
 
 /** A buffer that only a schedule knows: packed operands. */
-export interface Scratch { readonly scratch: string; readonly dtype: DType; readonly length: Expr }
+export interface Scratch {
+  readonly scratch: string;
+  readonly dtype: DType;
+  readonly length: Expr;
+}
 /** What a buffer of a kernel is bound to. */
 export type Binding = Tensor | Scratch;
 
@@ -37,7 +41,12 @@ export interface ScheduleContext {
 
 /** Integer arithmetic on loop expressions, short. */
 export const ix = {
-  add: e.add<LoadExpr>, sub: e.sub<LoadExpr>, mul: e.mul<LoadExpr>, div: e.div<LoadExpr>, mod: e.mod<LoadExpr>, min: e.min<LoadExpr>,
+  add: e.add<LoadExpr>,
+  sub: e.sub<LoadExpr>,
+  mul: e.mul<LoadExpr>,
+  div: e.div<LoadExpr>,
+  mod: e.mod<LoadExpr>,
+  min: e.min<LoadExpr>,
   int: (n: number): LoopExpr => int(n),
   ceilDiv: (a: LoopExpr, b: number): LoopExpr => e.div<LoadExpr>(e.add<LoadExpr>(a, int(b - 1)), int(b)),
   product: (xs: readonly LoopExpr[]): LoopExpr => xs.reduce((a, b) => e.mul<LoadExpr>(a, b), int(1) as LoopExpr),
@@ -52,7 +61,12 @@ export function v(name: string, dtype: DType = 'i32'): VarExpr {
   return variable(local(name), dtype);
 }
 /** A loop with a counter of the kernel's own. */
-export function loop(kind: LoopKind, name: string, count: LoopExpr, body: (counter: VarExpr) => readonly Stmt[]): ForStmt {
+export function loop(
+  kind: LoopKind,
+  name: string,
+  count: LoopExpr,
+  body: (counter: VarExpr) => readonly Stmt[],
+): ForStmt {
   return plainLoop(kind, local(name), count, body);
 }
 
@@ -98,21 +112,37 @@ export function draft(
     buffer: (t) => buffer(t, 'read'),
   });
   return {
-    low, buffer,
+    low,
+    buffer,
     fixed(x) {
       const s = low.simplify(x);
       return s.k === 'const' ? s.value : undefined;
     },
     close(name, body, flops, extra = {}) {
       const buffers = [...bindings.values()];
-      const bytes = [...bindings].map(([b, k]) => e.mul(low.simplify(lengthOf(b) as LoopExpr) as Expr, int(dtypeBytes[b.dtype] * (k.access === 'update' ? 2 : 1))));
+      const bytes = [...bindings].map(([b, k]) =>
+        e.mul(
+          low.simplify(lengthOf(b) as LoopExpr) as Expr,
+          int(dtypeBytes[b.dtype] * (k.access === 'update' ? 2 : 1)),
+        ),
+      );
       return {
         kernel: {
-          name, buffers, dims: Object.keys(ctx.dims).filter((d) => usesName(body, d)), workgroup: [1, 1, 1], body,
+          name,
+          buffers,
+          dims: Object.keys(ctx.dims).filter((d) => usesName(body, d)),
+          workgroup: [1, 1, 1],
+          body,
           cost: { flops: low.simplify(flops) as Expr, bytes: bytes.reduce((a, b) => e.add(a, b), int(0) as Expr) },
         },
         bindings: [...bindings.keys()],
-        overwritable: new Set(extra.keep ? [...bindings].flatMap(([b, k]) => ('scratch' in b || k.access !== 'read' || extra.keep!.has(k.name) ? [] : [b])) : []),
+        overwritable: new Set(
+          extra.keep
+            ? [...bindings].flatMap(([b, k]) =>
+                'scratch' in b || k.access !== 'read' || extra.keep!.has(k.name) ? [] : [b],
+              )
+            : [],
+        ),
         computes: extra.computes ?? group?.members ?? [],
       };
     },
@@ -126,10 +156,11 @@ export function lengthOf(b: Binding): Expr {
 
 /** `x` with counters (by their names before {@link local}) replaced by what they are computed from. */
 export function replace(x: LoopExpr, values: Readonly<Record<string, LoopExpr>>): LoopExpr {
-  const go = (y: LoopExpr): LoopExpr => substitute<LoadExpr, LoadExpr>(y, (leaf: VarExpr | LoadExpr) => {
-    if (leaf.k === 'var') return (leaf.name.startsWith('_') ? values[leaf.name.slice(1)] : undefined) ?? leaf;
-    return load(leaf.from, go(leaf.at), leaf.dtype);
-  });
+  const go = (y: LoopExpr): LoopExpr =>
+    substitute<LoadExpr, LoadExpr>(y, (leaf: VarExpr | LoadExpr) => {
+      if (leaf.k === 'var') return (leaf.name.startsWith('_') ? values[leaf.name.slice(1)] : undefined) ?? leaf;
+      return load(leaf.from, go(leaf.at), leaf.dtype);
+    });
   return go(x);
 }
 
@@ -144,24 +175,38 @@ export function visitExprs(body: readonly Stmt[], visit: (x: LoopExpr) => void):
     else if (x.k === 'load') go(x.at);
   };
   for (const s of body) {
-    if (s.k === 'for') { go(s.count); visitExprs(s.body, visit); }
-    else if (s.k === 'if') { go(s.when); visitExprs(s.body, visit); }
-    else if (s.k === 'let') go(s.value);
-    else if (s.k === 'store') { go(s.at); go(s.value); }
+    if (s.k === 'for') {
+      go(s.count);
+      visitExprs(s.body, visit);
+    } else if (s.k === 'if') {
+      go(s.when);
+      visitExprs(s.body, visit);
+    } else if (s.k === 'let') go(s.value);
+    else if (s.k === 'store') {
+      go(s.at);
+      go(s.value);
+    }
   }
 }
 
 /** The buffers that are read elsewhere than at `position`: those must not be overwritten. */
 export function readElsewhere(values: readonly LoopExpr[], position: LoopExpr): Set<string> {
   const names = new Set<string>();
-  visitExprs(values.map((value) => ({ k: 'let', name: '', value })), (x) => { if (x.k === 'load' && x.at !== position) names.add(x.from); });
+  visitExprs(
+    values.map((value) => ({ k: 'let', name: '', value })),
+    (x) => {
+      if (x.k === 'load' && x.at !== position) names.add(x.from);
+    },
+  );
   return names;
 }
 
 /** Whether a body has a variable of a name. */
 export function usesName(body: readonly Stmt[], name: string): boolean {
   let used = false;
-  visitExprs(body, (x) => { used ||= x.k === 'var' && x.name === name; });
+  visitExprs(body, (x) => {
+    used ||= x.k === 'var' && x.name === name;
+  });
   return used;
 }
 
@@ -173,16 +218,28 @@ export function dependsOn(x: LoopExpr, name: string): boolean {
 /** The number of scalar operations in expressions, shared parts once: an estimate of the work of one element. */
 export function operations(xs: readonly LoopExpr[]): number {
   let count = 0;
-  visitExprs(xs.map((value) => ({ k: 'let', name: '', value })), (x) => { if (x.k === 'op') count++; });
+  visitExprs(
+    xs.map((value) => ({ k: 'let', name: '', value })),
+    (x) => {
+      if (x.k === 'op') count++;
+    },
+  );
   return count;
 }
 
 /** Values into lets and then into their buffers: all loads come before the first store, which may overwrite what was loaded. */
-export function storeAll(outputs: readonly { readonly to: string; readonly at: LoopExpr; readonly value: LoopExpr }[]): Stmt[] {
+export function storeAll(
+  outputs: readonly { readonly to: string; readonly at: LoopExpr; readonly value: LoopExpr }[],
+): Stmt[] {
   if (outputs.length === 1) return [{ k: 'store', ...outputs[0]! }];
   return [
     ...outputs.map((o, i): Stmt => ({ k: 'let', name: local(`value${i}`), value: o.value })),
-    ...outputs.map((o, i): Stmt => ({ k: 'store', to: o.to, at: o.at, value: v(`value${i}`, (o.value as { dtype: DType }).dtype) })),
+    ...outputs.map((o, i): Stmt => ({
+      k: 'store',
+      to: o.to,
+      at: o.at,
+      value: v(`value${i}`, (o.value as { dtype: DType }).dtype),
+    })),
   ];
 }
 
@@ -193,12 +250,18 @@ export function kernelName(kind: string, fused: Fused, members: readonly Tensor[
   const visit = (t: Tensor, top: boolean): void => {
     if (seen.has(t) || isData(t) || (!top && fused.stored.has(t) && !members.includes(t))) return;
     seen.add(t);
-    t.inputs.forEach((x) => { visit(x, false); });
+    t.inputs.forEach((x) => {
+      visit(x, false);
+    });
     if (t.op.kind !== 'view' && t.op.kind !== 'source') names.add(t.op.name);
   };
-  members.forEach((t) => { visit(t, true); });
+  members.forEach((t) => {
+    visit(t, true);
+  });
   const list = [...names];
-  return [kind, ...(list.length > 6 ? [...list.slice(0, 3), `${list.length - 5}more`, ...list.slice(-2)] : list)].join('_');
+  return [kind, ...(list.length > 6 ? [...list.slice(0, 3), `${list.length - 5}more`, ...list.slice(-2)] : list)].join(
+    '_',
+  );
 }
 
 /** Shape helpers of templates. */

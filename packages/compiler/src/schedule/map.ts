@@ -4,7 +4,21 @@ import { elements, flatIndex, unflatten } from '@sinter/ir';
 import type { Group } from '../fuse/group.ts';
 import type { LoopExpr, Stmt } from '../loop/language.ts';
 import type { Draft, ScheduleContext, Scheduled } from './draft.ts';
-import { dependsOn, draft, ix, kernelName, lastOf, local, loop, operations, readElsewhere, replace, storeAll, v, visitExprs } from './draft.ts';
+import {
+  dependsOn,
+  draft,
+  ix,
+  kernelName,
+  lastOf,
+  local,
+  loop,
+  operations,
+  readElsewhere,
+  replace,
+  storeAll,
+  v,
+  visitExprs,
+} from './draft.ts';
 
 /** Elements that a thread takes at a time. */
 const block = 4096;
@@ -14,7 +28,11 @@ export function scheduleMap(ctx: ScheduleContext, group: Group): Scheduled {
   return flat(ctx, group) ?? rows(ctx, group);
 }
 
-interface Output { readonly to: string; readonly at: LoopExpr; readonly value: LoopExpr }
+interface Output {
+  readonly to: string;
+  readonly at: LoopExpr;
+  readonly value: LoopExpr;
+}
 
 function lowerOutputs(d: Draft, group: Group, at: readonly LoopExpr[]): Output[] {
   const position = d.low.simplify(flatIndex(group.space, at as readonly Expr[]));
@@ -31,23 +49,36 @@ function flat(ctx: ScheduleContext, group: Group): Scheduled | undefined {
   const outputs = lowerOutputs(d, group, unflatten(group.space, f) as LoopExpr[]);
   const values = outputs.map((o) => o.value);
   let possible = true;
-  visitExprs(values.map((value) => ({ k: 'let', name: '', value })), (x) => {
-    if (x.k === 'load' && dependsOn(x.at, local('f')) && d.low.simplify(f) !== x.at) possible = false;
-    if (x.k === 'op' && (x.op === 'div' || x.op === 'mod') && x.dtype === 'i32' && dependsOn(x, local('f'))) possible = false;
-  });
+  visitExprs(
+    values.map((value) => ({ k: 'let', name: '', value })),
+    (x) => {
+      if (x.k === 'load' && dependsOn(x.at, local('f')) && d.low.simplify(f) !== x.at) possible = false;
+      if (x.k === 'op' && (x.op === 'div' || x.op === 'mod') && x.dtype === 'i32' && dependsOn(x, local('f')))
+        possible = false;
+    },
+  );
   if (!possible) return undefined;
   const keep = readElsewhere(values, d.low.simplify(f));
   const size = d.fixed(total);
   const work = ix.mul(total, ix.int(operations(values)));
   const name = kernelName('map', ctx.fused, group.outputs);
   const close = (body: Stmt[]): Scheduled => d.close(name, body, work, { keep });
-  const body = (at: LoopExpr): Stmt[] => storeAll(outputs.map((o) => ({ to: o.to, at: replace(o.at, { f: at }), value: replace(o.value, { f: at }) })));
+  const body = (at: LoopExpr): Stmt[] =>
+    storeAll(outputs.map((o) => ({ to: o.to, at: replace(o.at, { f: at }), value: replace(o.value, { f: at }) })));
   if (size === 1) return close(body(ix.int(0)));
   const step = size === undefined ? block : Math.min(block, size);
-  return close([loop('grid', 'g', ix.ceilDiv(total, step), (g) => [
-    loop('vector', 'i', size !== undefined && size % step === 0 ? ix.int(step) : ix.min(ix.int(step), ix.sub(total, ix.mul(g, ix.int(step)))),
-      (i) => body(ix.add(ix.mul(g, ix.int(step)), i))),
-  ])]);
+  return close([
+    loop('grid', 'g', ix.ceilDiv(total, step), (g) => [
+      loop(
+        'vector',
+        'i',
+        size !== undefined && size % step === 0
+          ? ix.int(step)
+          : ix.min(ix.int(step), ix.sub(total, ix.mul(g, ix.int(step)))),
+        (i) => body(ix.add(ix.mul(g, ix.int(step)), i)),
+      ),
+    ]),
+  ]);
 }
 
 /** Row by row, vectors along the innermost axis. */
@@ -58,19 +89,29 @@ function rows(ctx: ScheduleContext, group: Group): Scheduled {
   d.low.counter(local('r'), count);
   d.low.counter(local('j'), width);
   const outputs = lowerOutputs(d, group, [...unflatten(outer, v('r')), v('j')] as LoopExpr[]);
-  const keep = readElsewhere(outputs.map((o) => o.value), outputs[0]!.at);
+  const keep = readElsewhere(
+    outputs.map((o) => o.value),
+    outputs[0]!.at,
+  );
   const per = rowsPerBlock(d.fixed(width));
   const work = ix.mul(ix.mul(count, width), ix.int(operations(outputs.map((o) => o.value))));
-  return d.close(kernelName('map', ctx.fused, group.outputs), [
-    loop('grid', 'g', ix.ceilDiv(count, per), (g) => [
-      loop('serial', 'q', ix.min(ix.int(per), ix.sub(count, ix.mul(g, ix.int(per)))), (q) => [
-        loop('vector', 'j', width, (j) => {
-          const values = { r: ix.add(ix.mul(g, ix.int(per)), q), j };
-          return storeAll(outputs.map((o) => ({ to: o.to, at: replace(o.at, values), value: replace(o.value, values) })));
-        }),
+  return d.close(
+    kernelName('map', ctx.fused, group.outputs),
+    [
+      loop('grid', 'g', ix.ceilDiv(count, per), (g) => [
+        loop('serial', 'q', ix.min(ix.int(per), ix.sub(count, ix.mul(g, ix.int(per)))), (q) => [
+          loop('vector', 'j', width, (j) => {
+            const values = { r: ix.add(ix.mul(g, ix.int(per)), q), j };
+            return storeAll(
+              outputs.map((o) => ({ to: o.to, at: replace(o.at, values), value: replace(o.value, values) })),
+            );
+          }),
+        ]),
       ]),
-    ]),
-  ], work, { keep });
+    ],
+    work,
+    { keep },
+  );
 }
 
 /** How many rows make a block that is worth taking. */

@@ -26,8 +26,17 @@ export function levels(group: Group): Map<Tensor, number> {
     const visit = (x: Tensor): void => {
       if (seen.has(x)) return;
       seen.add(x);
-      if (out.has(x)) { level = Math.max(level, out.get(x)! + 1); return; }
-      if (isData(x) || (x.op.kind === 'reduce' && !members.has(x)) || x.op.kind === 'contract' || x.op.kind === 'scatter') return;
+      if (out.has(x)) {
+        level = Math.max(level, out.get(x)! + 1);
+        return;
+      }
+      if (
+        isData(x) ||
+        (x.op.kind === 'reduce' && !members.has(x)) ||
+        x.op.kind === 'contract' ||
+        x.op.kind === 'scatter'
+      )
+        return;
       x.inputs.forEach(visit);
     };
     visit(t.inputs[0]!);
@@ -77,21 +86,32 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
       return store(acc[i]!, slot, combine(t, load(acc[i]!, slot, t.dtype), replace(terms[i]!, { c })));
     };
     now.forEach((t, i) => body.push({ k: 'alloc', name: acc[i]!, dtype: t.dtype, length: parts, memory: 'register' }));
-    body.push(narrow
-      ? loop('unroll', 'l', ix.int(1), (l) => now.map((t, i) => store(acc[i]!, l, initial(t))))
-      : loop('vector', 'l', ix.int(lanes), (l) => now.map((t, i) => store(acc[i]!, l, initial(t)))));
+    body.push(
+      narrow
+        ? loop('unroll', 'l', ix.int(1), (l) => now.map((t, i) => store(acc[i]!, l, initial(t))))
+        : loop('vector', 'l', ix.int(lanes), (l) => now.map((t, i) => store(acc[i]!, l, initial(t)))),
+    );
     if (!narrow) {
-      body.push(loop('serial', 'k', ix.div(width, ix.int(lanes)), (k) => [
-        loop('vector', 'l', ix.int(lanes), (l) => now.map((_, i) => step(i, l, ix.add(ix.mul(k, ix.int(lanes)), l)))),
-      ]));
+      body.push(
+        loop('serial', 'k', ix.div(width, ix.int(lanes)), (k) => [
+          loop('vector', 'l', ix.int(lanes), (l) => now.map((_, i) => step(i, l, ix.add(ix.mul(k, ix.int(lanes)), l)))),
+        ]),
+      );
     }
     const done = narrow ? ix.int(0) : ix.mul(ix.div(width, ix.int(lanes)), ix.int(lanes));
     if (fixedWidth === undefined || fixedWidth % parts !== 0 || narrow) {
-      body.push(loop('serial', 'k', narrow ? width : ix.mod(width, ix.int(lanes)), (k) => now.map((_, i) => step(i, ix.int(0), ix.add(done, k)))));
+      body.push(
+        loop('serial', 'k', narrow ? width : ix.mod(width, ix.int(lanes)), (k) =>
+          now.map((_, i) => step(i, ix.int(0), ix.add(done, k))),
+        ),
+      );
     }
     now.forEach((t, i) => {
       let values: LoopExpr[] = Array.from({ length: parts }, (_, l) => load(acc[i]!, ix.int(l), t.dtype));
-      while (values.length > 1) values = Array.from({ length: values.length / 2 }, (_, l) => combine(t, values[l]!, values[l + values.length / 2]!));
+      while (values.length > 1)
+        values = Array.from({ length: values.length / 2 }, (_, l) =>
+          combine(t, values[l]!, values[l + values.length / 2]!),
+        );
       body.push({ k: 'let', name: result.get(t)!.name, value: values[0]! });
     });
   }
@@ -101,24 +121,38 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
   const position = d.low.simplify(flatIndex(group.full!, at as readonly Expr[]));
   const wideValues = wide.map((t) => ({ to: '', at: position, value: d.low.at(t, at) }));
   const rowPosition = d.low.simplify(flatIndex(outer, row as readonly Expr[]));
-  const rowValues = narrowOut.map((t) => ({ to: '', at: rowPosition, value: result.get(t) ?? d.low.at(t, t.shape.length > outer.length ? [...row, ix.int(0)] : row) }));
+  const rowValues = narrowOut.map((t) => ({
+    to: '',
+    at: rowPosition,
+    value: result.get(t) ?? d.low.at(t, t.shape.length > outer.length ? [...row, ix.int(0)] : row),
+  }));
   work += operations(wideValues.map((v) => v.value));
-  const named = <T extends { readonly to: string }>(values: readonly T[], tensors: readonly Tensor[]): T[] => values.map((v, i) => ({ ...v, to: d.buffer(tensors[i]!, 'write') }));
+  const named = <T extends { readonly to: string }>(values: readonly T[], tensors: readonly Tensor[]): T[] =>
+    values.map((v, i) => ({ ...v, to: d.buffer(tensors[i]!, 'write') }));
   const wideOut = named(wideValues, wide);
   const rowOut = named(rowValues, narrowOut);
   if (wide.length > 0) {
-    body.push(loop('vector', 'j', width, (j) => storeAll(wideOut.map((o) => ({ to: o.to, at: replace(o.at, { c: j }), value: replace(o.value, { c: j }) })))));
+    body.push(
+      loop('vector', 'j', width, (j) =>
+        storeAll(wideOut.map((o) => ({ to: o.to, at: replace(o.at, { c: j }), value: replace(o.value, { c: j }) }))),
+      ),
+    );
   }
   rowOut.forEach((o) => body.push(store(o.to, o.at, o.value)));
 
   const per = rowsPerBlock(fixedWidth);
   const flops = ix.mul(ix.mul(count, width), ix.int(work));
-  return d.close(kernelName('row', ctx.fused, group.outputs), [
-    loop('grid', 'g', ix.ceilDiv(count, per), (g) => [
-      loop('serial', 'q', ix.min(ix.int(per), ix.sub(count, ix.mul(g, ix.int(per)))), (q) =>
-        replaceInBody(body, { r: ix.add(ix.mul(g, ix.int(per)), q) })),
-    ]),
-  ], flops);
+  return d.close(
+    kernelName('row', ctx.fused, group.outputs),
+    [
+      loop('grid', 'g', ix.ceilDiv(count, per), (g) => [
+        loop('serial', 'q', ix.min(ix.int(per), ix.sub(count, ix.mul(g, ix.int(per)))), (q) =>
+          replaceInBody(body, { r: ix.add(ix.mul(g, ix.int(per)), q) }),
+        ),
+      ]),
+    ],
+    flops,
+  );
 }
 
 /** A body with counters replaced. */
@@ -126,12 +160,19 @@ export function replaceInBody(body: readonly Stmt[], values: Readonly<Record<str
   const go = (x: LoopExpr): LoopExpr => replace(x, values);
   return body.map((s): Stmt => {
     switch (s.k) {
-      case 'for': return { ...s, count: go(s.count), body: replaceInBody(s.body, values) };
-      case 'let': return { ...s, value: go(s.value) };
-      case 'store': return { ...s, at: go(s.at), value: go(s.value) };
-      case 'if': return { ...s, when: go(s.when), body: replaceInBody(s.body, values) };
-      case 'alloc': case 'barrier': return s;
-      default: return s satisfies never;
+      case 'for':
+        return { ...s, count: go(s.count), body: replaceInBody(s.body, values) };
+      case 'let':
+        return { ...s, value: go(s.value) };
+      case 'store':
+        return { ...s, at: go(s.at), value: go(s.value) };
+      case 'if':
+        return { ...s, when: go(s.when), body: replaceInBody(s.body, values) };
+      case 'alloc':
+      case 'barrier':
+        return s;
+      default:
+        return s satisfies never;
     }
   });
 }

@@ -3,9 +3,11 @@ import type { Target } from '../target.ts';
 
 /** How a contraction is cut. */
 export interface Tile {
-  /** Rows and columns of the register tile. */ readonly mr: number; readonly nr: number;
+  /** Rows and columns of the register tile. */ readonly mr: number;
+  readonly nr: number;
   /** How often the innermost loop is unrolled. */ readonly unroll: number;
-  /** Rows and columns of the block that one thread takes, multiples of the register tile. */ readonly mb: number; readonly nb: number;
+  /** Rows and columns of the block that one thread takes, multiples of the register tile. */ readonly mb: number;
+  readonly nb: number;
 }
 
 /**
