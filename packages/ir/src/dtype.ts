@@ -11,12 +11,25 @@ export type Data = Float32Array | Uint16Array | Int32Array | Uint32Array | Int8A
 
 /** Bytes that one element of each dtype takes. */
 export const dtypeBytes: { readonly [D in DType]: number } = {
-  f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, i8: 1, u8: 1, bool: 1,
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  i32: 4,
+  u32: 4,
+  i8: 1,
+  u8: 1,
+  bool: 1,
 };
 
 const arrays = {
-  f32: Float32Array, f16: Uint16Array, bf16: Uint16Array, i32: Int32Array,
-  u32: Uint32Array, i8: Int8Array, u8: Uint8Array, bool: Uint8Array,
+  f32: Float32Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
 } as const;
 
 /** A typed array of `length` zeros that holds elements of `dtype`. */
@@ -50,19 +63,26 @@ export function isFloat(dtype: DType): boolean {
 /** The function from a number to what a typed array of `dtype` stores for it. */
 export function encoder(dtype: DType): (value: number) => number {
   switch (dtype) {
-    case 'f16': return f32ToF16;
-    case 'bf16': return f32ToBf16;
-    case 'bool': return (value) => (value === 0 ? 0 : 1);
-    default: return (value) => value;
+    case 'f16':
+      return f32ToF16;
+    case 'bf16':
+      return f32ToBf16;
+    case 'bool':
+      return (value) => (value === 0 ? 0 : 1);
+    default:
+      return (value) => value;
   }
 }
 
 /** The function from what a typed array of `dtype` stores to the number it stands for. */
 export function decoder(dtype: DType): (stored: number) => number {
   switch (dtype) {
-    case 'f16': return f16ToF32;
-    case 'bf16': return bf16ToF32;
-    default: return (stored) => stored;
+    case 'f16':
+      return f16ToF32;
+    case 'bf16':
+      return bf16ToF32;
+    default:
+      return (stored) => stored;
   }
 }
 

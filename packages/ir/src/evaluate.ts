@@ -22,8 +22,10 @@ function compileExpr(expr: Expr, slots: ReadonlyMap<string, number>): Compiled {
     const known = seen.get(x);
     if (known) return known;
     let out: Compiled;
-    if (x.k === 'const') { const { value } = x; out = () => value; }
-    else if (x.k === 'var') {
+    if (x.k === 'const') {
+      const { value } = x;
+      out = () => value;
+    } else if (x.k === 'var') {
       const slot = slots.get(x.name);
       if (slot === undefined) throw new GraphError(`expression uses the unknown name '${x.name}'`);
       out = (env) => env[slot]!;
@@ -60,7 +62,10 @@ class Run {
   }
 
   /** Slots: `rank` positions, then the run-time sizes, then `extra` further names. */
-  scope(rank: number, extra: readonly string[] = []): { at: Expr[]; env: Env; compile: (x: Expr) => Compiled; extra: number } {
+  scope(
+    rank: number,
+    extra: readonly string[] = [],
+  ): { at: Expr[]; env: Env; compile: (x: Expr) => Compiled; extra: number } {
     const slots = new Map<string, number>();
     const at = Array.from({ length: rank }, (_, i) => {
       slots.set(`@${i}`, i);
@@ -70,7 +75,9 @@ class Run {
     const first = rank + this.names.length;
     extra.forEach((n, i) => slots.set(n, first + i));
     const env = new Float64Array(first + extra.length);
-    this.names.forEach((n, i) => { env[rank + i] = this.sizes[n]!; });
+    this.names.forEach((n, i) => {
+      env[rank + i] = this.sizes[n]!;
+    });
     return { at, env, compile: (x) => compileExpr(x, slots), extra: first };
   }
 
@@ -78,16 +85,32 @@ class Run {
     const shape = shapeSize(t.shape, this.sizes);
     const args = t.inputs.map((x) => this.values.get(x)!);
     const { op } = t;
-    const out = dataFor(t.dtype, shape.reduce((a, b) => a * b, 1));
+    const out = dataFor(
+      t.dtype,
+      shape.reduce((a, b) => a * b, 1),
+    );
     const put = encoder(t.dtype);
     switch (op.kind) {
       case 'map': {
         const names = args.map((_, i) => `#${i}`);
         const s = this.scope(shape.length, names);
-        const value = s.compile(op.scalar(args.map((a, i) => variable(names[i]!, a.dtype)), t.attrs));
-        const reads = args.map((a) => this.reader(a, s, s.at.slice(s.at.length - a.shape.length).map((x, d) => (a.shape[d] === 1 ? zero : x))));
+        const value = s.compile(
+          op.scalar(
+            args.map((a, i) => variable(names[i]!, a.dtype)),
+            t.attrs,
+          ),
+        );
+        const reads = args.map((a) =>
+          this.reader(
+            a,
+            s,
+            s.at.slice(s.at.length - a.shape.length).map((x, d) => (a.shape[d] === 1 ? zero : x)),
+          ),
+        );
         each(shape, s.env, (flat) => {
-          reads.forEach((read, i) => { s.env[s.extra + i] = read(s.env); });
+          reads.forEach((read, i) => {
+            s.env[s.extra + i] = read(s.env);
+          });
           out[flat] = put(value(s.env));
         });
         return out;
@@ -96,14 +119,20 @@ class Run {
         if (!op.value) return (t.attrs as { data: Data }).data;
         const s = this.scope(shape.length);
         const value = s.compile(op.value(s.at, t));
-        each(shape, s.env, (flat) => { out[flat] = put(value(s.env)); });
+        each(shape, s.env, (flat) => {
+          out[flat] = put(value(s.env));
+        });
         return out;
       }
       case 'random': {
         const s = this.scope(shape.length, ['#0', '#1']);
-        const value = s.compile(op.value(flatIndex(t.shape, s.at), [variable('#0', 'u32'), variable('#1', 'u32')], t.attrs));
+        const value = s.compile(
+          op.value(flatIndex(t.shape, s.at), [variable('#0', 'u32'), variable('#1', 'u32')], t.attrs),
+        );
         [s.env[s.extra], s.env[s.extra + 1]] = [args[0]!.data[0]!, args[0]!.data[1]!];
-        each(shape, s.env, (flat) => { out[flat] = put(value(s.env)); });
+        each(shape, s.env, (flat) => {
+          out[flat] = put(value(s.env));
+        });
         return out;
       }
       case 'view': {
@@ -124,7 +153,12 @@ class Run {
         const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
         const s = this.scope(x.shape.length, ['#0', '#1']);
         const combine = s.compile(op.combine(variable('#0', t.dtype), variable('#1', t.dtype)));
-        const to = s.compile(flatIndex(kept.map((i) => x.shape[i]!), kept.map((i) => s.at[i]!)));
+        const to = s.compile(
+          flatIndex(
+            kept.map((i) => x.shape[i]!),
+            kept.map((i) => s.at[i]!),
+          ),
+        );
         const get = decoder(x.dtype);
         // Sums are kept in double precision and rounded once.
         const sums = new Float64Array(out.length).fill(op.init(t.dtype));
@@ -132,14 +166,20 @@ class Run {
         each(x.shape, s.env, (flat) => {
           const i = to(s.env);
           const value = get(x.data[flat]!);
-          if (exactSum) { sums[i]! += value; return; }
+          if (exactSum) {
+            sums[i]! += value;
+            return;
+          }
           [s.env[s.extra], s.env[s.extra + 1]] = [sums[i]!, value];
           sums[i] = combine(s.env);
         });
-        sums.forEach((v, i) => { out[i] = put(v); });
+        sums.forEach((v, i) => {
+          out[i] = put(v);
+        });
         return out;
       }
-      default: return op.evaluate(t, args, shape, this.sizes);
+      default:
+        return op.evaluate(t, args, shape, this.sizes);
     }
   }
 
@@ -162,22 +202,40 @@ export interface Evaluated {
  * Runs a graph on plain data. `inputs` and `state` are by name, with the shapes of this run; `sizes` gives the
  * run-time sizes that no input or state shows.
  */
-export function evaluate(g: Graph, inputs: Readonly<Record<string, TensorData>> = {}, state: Readonly<Record<string, TensorData>> = {}, sizes: Sizes = {}): Evaluated {
+export function evaluate(
+  g: Graph,
+  inputs: Readonly<Record<string, TensorData>> = {},
+  state: Readonly<Record<string, TensorData>> = {},
+  sizes: Sizes = {},
+): Evaluated {
   const known = bindSizes(g.state, state, { what: 'state', known: bindSizes(g.inputs, inputs, { known: sizes }) });
-  for (const [what, expected, given] of [['input', g.inputs, inputs], ['state', g.state, state]] as const) {
+  for (const [what, expected, given] of [
+    ['input', g.inputs, inputs],
+    ['state', g.state, state],
+  ] as const) {
     for (const [name, { dtype }] of Object.entries(expected)) {
-      if (!holds(given[name]!.data, dtype)) throw new ShapeError(`${what} '${name}' wants ${dtype}, got a ${given[name]!.data.constructor.name}`);
+      if (!holds(given[name]!.data, dtype))
+        throw new ShapeError(`${what} '${name}' wants ${dtype}, got a ${given[name]!.data.constructor.name}`);
     }
   }
   const run = new Run(known);
   const roots = graphRoots(g);
   for (const t of topological(roots)) {
-    for (const d of t.shape) for (const n of dimNames(d)) if (run.sizes[n] === undefined) throw new GraphError(`evaluate '${g.name}': the size '${n}' is not given by any input; pass it in sizes`);
+    for (const d of t.shape)
+      for (const n of dimNames(d))
+        if (run.sizes[n] === undefined)
+          throw new GraphError(`evaluate '${g.name}': the size '${n}' is not given by any input; pass it in sizes`);
     const shape = shapeSize(t.shape, run.sizes);
-    const data = t.op === inputOp ? inputs[sourceName(t)]!.data : t.op === stateOp ? state[sourceName(t)]!.data : run.evaluate(t);
+    const data =
+      t.op === inputOp ? inputs[sourceName(t)]!.data : t.op === stateOp ? state[sourceName(t)]!.data : run.evaluate(t);
     run.values.set(t, { data, shape, dtype: t.dtype as DType });
   }
-  const pick = (record: Graph['outputs']): Record<string, TensorData> => Object.fromEntries(
-    Object.entries(record).map(([name, t]) => [name, { data: run.values.get(t)!.data, shape: run.values.get(t)!.shape }]));
+  const pick = (record: Graph['outputs']): Record<string, TensorData> =>
+    Object.fromEntries(
+      Object.entries(record).map(([name, t]) => [
+        name,
+        { data: run.values.get(t)!.data, shape: run.values.get(t)!.shape },
+      ]),
+    );
   return { outputs: pick(g.outputs), updates: pick(g.updates) };
 }

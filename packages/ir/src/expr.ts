@@ -8,31 +8,100 @@ import { isFloat } from './dtype.ts';
  * `round` is to nearest even; comparisons give `bool`.
  */
 export type ScalarOp =
-  | 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'min' | 'max' | 'pow'
-  | 'lt' | 'le' | 'eq' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'mulhi'
-  | 'neg' | 'abs' | 'exp' | 'log' | 'sqrt' | 'sin' | 'cos' | 'tanh' | 'erf' | 'floor' | 'round'
-  | 'select' | 'fma' | 'cast' | 'bitcast';
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'mod'
+  | 'min'
+  | 'max'
+  | 'pow'
+  | 'lt'
+  | 'le'
+  | 'eq'
+  | 'and'
+  | 'or'
+  | 'xor'
+  | 'shl'
+  | 'shr'
+  | 'mulhi'
+  | 'neg'
+  | 'abs'
+  | 'exp'
+  | 'log'
+  | 'sqrt'
+  | 'sin'
+  | 'cos'
+  | 'tanh'
+  | 'erf'
+  | 'floor'
+  | 'round'
+  | 'select'
+  | 'fma'
+  | 'cast'
+  | 'bitcast';
 
 /** A constant of a dtype. */
-export interface ConstExpr { readonly k: 'const'; readonly value: number; readonly dtype: DType }
+export interface ConstExpr {
+  readonly k: 'const';
+  readonly value: number;
+  readonly dtype: DType;
+}
 /** A named value: a loop counter, a run-time size, or the argument of a scalar rule. */
-export interface VarExpr { readonly k: 'var'; readonly name: string; readonly dtype: DType }
+export interface VarExpr {
+  readonly k: 'var';
+  readonly name: string;
+  readonly dtype: DType;
+}
 /** A scalar operation on expressions. */
 export interface OpExpr<Leaf = never> {
-  readonly k: 'op'; readonly op: ScalarOp; readonly args: readonly Expr<Leaf>[]; readonly dtype: DType;
+  readonly k: 'op';
+  readonly op: ScalarOp;
+  readonly args: readonly Expr<Leaf>[];
+  readonly dtype: DType;
 }
 /** An expression; `Leaf` adds further leaves (the loop language adds loads from buffers). */
 export type Expr<Leaf = never> = ConstExpr | VarExpr | OpExpr<Leaf> | Leaf;
 
 /** What every leaf has, whatever language it comes from. */
-export interface Typed { readonly dtype: DType }
+export interface Typed {
+  readonly dtype: DType;
+}
 
 /** The number of operands of each scalar op. */
 export const arity: { readonly [O in ScalarOp]: number } = {
-  add: 2, sub: 2, mul: 2, div: 2, mod: 2, min: 2, max: 2, pow: 2,
-  lt: 2, le: 2, eq: 2, and: 2, or: 2, xor: 2, shl: 2, shr: 2, mulhi: 2,
-  neg: 1, abs: 1, exp: 1, log: 1, sqrt: 1, sin: 1, cos: 1, tanh: 1, erf: 1, floor: 1, round: 1,
-  select: 3, fma: 3, cast: 1, bitcast: 1,
+  add: 2,
+  sub: 2,
+  mul: 2,
+  div: 2,
+  mod: 2,
+  min: 2,
+  max: 2,
+  pow: 2,
+  lt: 2,
+  le: 2,
+  eq: 2,
+  and: 2,
+  or: 2,
+  xor: 2,
+  shl: 2,
+  shr: 2,
+  mulhi: 2,
+  neg: 1,
+  abs: 1,
+  exp: 1,
+  log: 1,
+  sqrt: 1,
+  sin: 1,
+  cos: 1,
+  tanh: 1,
+  erf: 1,
+  floor: 1,
+  round: 1,
+  select: 3,
+  fma: 3,
+  cast: 1,
+  bitcast: 1,
 };
 
 function node<L>(op: ScalarOp, args: readonly Expr<L>[], dtype: DType): Expr<L> {
@@ -44,7 +113,9 @@ type E<L> = Expr<L> & Typed;
 function binary(op: ScalarOp) {
   return <L extends Typed = never>(a: Expr<L>, b: Expr<L>): Expr<L> => {
     if ((a as E<L>).dtype !== (b as E<L>).dtype) {
-      throw new TypeError(`${op}: operands have dtypes ${(a as E<L>).dtype} and ${(b as E<L>).dtype}; cast one of them`);
+      throw new TypeError(
+        `${op}: operands have dtypes ${(a as E<L>).dtype} and ${(b as E<L>).dtype}; cast one of them`,
+      );
     }
     return node(op, [a, b], (a as E<L>).dtype);
   };
@@ -52,7 +123,10 @@ function binary(op: ScalarOp) {
 
 function compare(op: ScalarOp) {
   const same = binary(op);
-  return <L extends Typed = never>(a: Expr<L>, b: Expr<L>): Expr<L> => ({ ...(same(a, b) as OpExpr<L>), dtype: 'bool' });
+  return <L extends Typed = never>(a: Expr<L>, b: Expr<L>): Expr<L> => ({
+    ...(same(a, b) as OpExpr<L>),
+    dtype: 'bool',
+  });
 }
 
 function unary(op: ScalarOp) {
@@ -156,7 +230,8 @@ export function dtypeOf<L extends Typed>(expr: Expr<L>): DType {
 
 /** `expr` with its variables (and other leaves) replaced; shared parts stay shared. */
 export function substitute<L extends Typed = never, M extends Typed = L>(
-  expr: Expr<L>, replace: (leaf: VarExpr | L) => Expr<M>,
+  expr: Expr<L>,
+  replace: (leaf: VarExpr | L) => Expr<M>,
 ): Expr<M> {
   const seen = new Map<Expr<L>, Expr<M>>();
   const walk = (x: Expr<L>): Expr<M> => {

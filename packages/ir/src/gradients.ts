@@ -13,12 +13,17 @@ import { Tensor } from './tensor.ts';
  * A tensor that the loss does not depend on (through differentiable ops) has a gradient of zeros.
  */
 export function gradients<const T extends readonly Tensor[]>(loss: Tensor, wrt: T): { [K in keyof T]: T[K] } {
-  if (loss.shape.length > 0) throw new ShapeError(`gradients: the loss must be a scalar, got ${String(loss)}; take its mean or sum`);
+  if (loss.shape.length > 0)
+    throw new ShapeError(`gradients: the loss must be a scalar, got ${String(loss)}; take its mean or sum`);
   return vjp([loss], [full([], 1, loss.dtype)], wrt);
 }
 
 /** The vector–Jacobian product: cotangents of `outputs` pulled back to `wrt`. */
-export function vjp<const T extends readonly Tensor[]>(outputs: readonly Tensor[], cotangents: readonly Tensor[], wrt: T): { [K in keyof T]: T[K] } {
+export function vjp<const T extends readonly Tensor[]>(
+  outputs: readonly Tensor[],
+  cotangents: readonly Tensor[],
+  wrt: T,
+): { [K in keyof T]: T[K] } {
   const order = topological(outputs);
   const wanted = new Set<Tensor>(wrt);
   const matters = new Set<Tensor>();
@@ -35,15 +40,20 @@ export function vjp<const T extends readonly Tensor[]>(outputs: readonly Tensor[
     const ct = grads.get(t);
     if (!ct || !matters.has(t) || t.inputs.length === 0) continue;
     const back = t.op.vjp(t, ct);
-    if (back.length !== t.inputs.length) throw new GraphError(`${t.op.name}: its gradient rule gave ${back.length} cotangents for ${t.inputs.length} operands`);
+    if (back.length !== t.inputs.length)
+      throw new GraphError(
+        `${t.op.name}: its gradient rule gave ${back.length} cotangents for ${t.inputs.length} operands`,
+      );
     t.inputs.forEach((x, i) => {
-      if (back[i] && matters.has(x)) accumulate(x, sameShape(back[i].shape, x.shape) ? back[i] : unbroadcast(back[i], x.shape));
+      if (back[i] && matters.has(x))
+        accumulate(x, sameShape(back[i].shape, x.shape) ? back[i] : unbroadcast(back[i], x.shape));
     });
   }
   const result = wrt.map((t) => {
     if (!isFloat(t.dtype)) throw new GraphError(`gradients: ${String(t)} is not a float and has no gradient`);
     const g = grads.get(t) ?? full(t.shape, 0, t.dtype);
-    if (!sameShape(g.shape, t.shape)) throw new GraphError(`gradients: the rule of an op gave ${showShape(g.shape)} for ${String(t)}`);
+    if (!sameShape(g.shape, t.shape))
+      throw new GraphError(`gradients: the rule of an op gave ${showShape(g.shape)} for ${String(t)}`);
     return g;
   });
   return result as { [K in keyof T]: T[K] };

@@ -61,15 +61,22 @@ export function graph(name: string, parts: { readonly outputs?: Tensors; readonl
     const key = sourceName(t);
     const known = record.get(key);
     if (known && (known.dtype !== t.dtype || !sameShape(known.shape, t.shape))) {
-      throw new GraphError(`graph '${name}': ${t.op.name} '${key}' is used as ${known.dtype}${showShape(known.shape)} and as ${t.dtype}${showShape(t.shape)}; give one of them another name`);
+      throw new GraphError(
+        `graph '${name}': ${t.op.name} '${key}' is used as ${known.dtype}${showShape(known.shape)} and as ${t.dtype}${showShape(t.shape)}; give one of them another name`,
+      );
     }
     if (!known) record.set(key, t);
   }
   for (const [key, value] of Object.entries(updates)) {
     const target = state.get(key);
-    if (!target) throw new GraphError(`graph '${name}': update of '${key}', but no such state is read; known: ${[...state.keys()].join(', ') || '(none)'}`);
+    if (!target)
+      throw new GraphError(
+        `graph '${name}': update of '${key}', but no such state is read; known: ${[...state.keys()].join(', ') || '(none)'}`,
+      );
     if (target.dtype !== value.dtype || !sameShape(target.shape, value.shape)) {
-      throw new ShapeError(`graph '${name}': state '${key}' is ${target.dtype}${showShape(target.shape)}, its update is ${value.dtype}${showShape(value.shape)}`);
+      throw new ShapeError(
+        `graph '${name}': state '${key}' is ${target.dtype}${showShape(target.shape)}, its update is ${value.dtype}${showShape(value.shape)}`,
+      );
     }
   }
   return { name, inputs: Object.fromEntries(inputs), state: Object.fromEntries(state), outputs, updates };
@@ -88,39 +95,58 @@ export function graphRoots(g: Graph): Tensor[] {
 }
 
 /** A thing with a shape and a dtype, as inputs are checked against. */
-export interface Expected { readonly shape: Shape; readonly dtype: DType }
+export interface Expected {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
 
 /** Data handed in for an input: elements, and the shape where it is not implied by the sizes known so far. */
-export interface TensorData { readonly data: Data; readonly shape: readonly number[] }
+export interface TensorData {
+  readonly data: Data;
+  readonly shape: readonly number[];
+}
 
 /**
  * Finds the run-time sizes from the shapes of the data handed in, beside those already `known`; a `ShapeError` names
  * what does not agree. `what` is the word for one of them.
  */
 export function bindSizes(
-  expected: Readonly<Record<string, Expected>>, given: Readonly<Record<string, TensorData>>,
+  expected: Readonly<Record<string, Expected>>,
+  given: Readonly<Record<string, TensorData>>,
   options: { readonly what?: string; readonly known?: Readonly<Record<string, number>> } = {},
 ): Record<string, number> {
   const { what = 'input', known = {} } = options;
   const sizes: Record<string, number> = { ...known };
   const from: Record<string, string> = {};
   const names = (record: object): string => Object.keys(record).join(', ') || '(none)';
-  const check = (name: string, visit: (dim: Dim, size: number, fail: (why: string) => never, axis: number) => void): void => {
+  const check = (
+    name: string,
+    visit: (dim: Dim, size: number, fail: (why: string) => never, axis: number) => void,
+  ): void => {
     const [want, got] = [expected[name]!, given[name]!];
     const fail = (why: string): never => {
-      throw new ShapeError(`${what} '${name}' is ${want.dtype}${showShape(want.shape)}, got ${showShape(got.shape)}: ${why}`);
+      throw new ShapeError(
+        `${what} '${name}' is ${want.dtype}${showShape(want.shape)}, got ${showShape(got.shape)}: ${why}`,
+      );
     };
     if (got.shape.length !== want.shape.length) fail(`the rank must be ${want.shape.length}`);
     const count = got.shape.reduce((a, b) => a * b, 1);
     if (got.data.length !== count) fail(`the shape has ${count} elements, the data ${got.data.length}`);
-    want.shape.forEach((d, axis) => { visit(d, got.shape[axis]!, fail, axis); });
+    want.shape.forEach((d, axis) => {
+      visit(d, got.shape[axis]!, fail, axis);
+    });
   };
   for (const [name, want] of Object.entries(expected)) {
-    if (!Object.hasOwn(given, name)) throw new ShapeError(`${what} '${name}' is missing: ${want.dtype}${showShape(want.shape)}; given: ${names(given)}`);
+    if (!Object.hasOwn(given, name))
+      throw new ShapeError(
+        `${what} '${name}' is missing: ${want.dtype}${showShape(want.shape)}; given: ${names(given)}`,
+      );
     check(name, (d, size, fail, axis) => {
-      if (typeof d === 'number') { if (d !== size) fail(`axis ${axis} must be ${d}`); }
-      else if (dimNames(d)[0] === d) {
-        if (sizes[d] !== undefined && sizes[d] !== size) fail(`'${d}' is ${sizes[d]}${from[d] === undefined ? '' : ` in ${what} '${from[d]}'`}`);
+      if (typeof d === 'number') {
+        if (d !== size) fail(`axis ${axis} must be ${d}`);
+      } else if (dimNames(d)[0] === d) {
+        if (sizes[d] !== undefined && sizes[d] !== size)
+          fail(`'${d}' is ${sizes[d]}${from[d] === undefined ? '' : ` in ${what} '${from[d]}'`}`);
         sizes[d] = size;
         from[d] ??= name;
       }
@@ -129,11 +155,13 @@ export function bindSizes(
   // Sums and products of names give no size, but must agree with those that are known by now.
   for (const name of Object.keys(expected)) {
     check(name, (d, size, fail) => {
-      if (dimNames(d).every((n) => sizes[n] !== undefined) && dimSize(d, sizes) !== size) fail(`'${d}' must be ${dimSize(d, sizes)}`);
+      if (dimNames(d).every((n) => sizes[n] !== undefined) && dimSize(d, sizes) !== size)
+        fail(`'${d}' must be ${dimSize(d, sizes)}`);
     });
   }
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(expected, name)) throw new ShapeError(`there is no ${what} '${name}'; there are: ${names(expected)}`);
+    if (!Object.hasOwn(expected, name))
+      throw new ShapeError(`there is no ${what} '${name}'; there are: ${names(expected)}`);
   }
   return sizes;
 }

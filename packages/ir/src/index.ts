@@ -13,15 +13,53 @@ export type { Range, SimplifyOptions } from './simplify.ts';
 export { simplifier } from './simplify.ts';
 export type { Dim, Shape } from './shape.ts';
 export {
-  broadcastIndex, broadcastShapes, dimExpr, dimNames, dimProduct, dimSize, dimSum, elements, flatIndex, normalAxis,
-  sameShape, shapeSize, showShape, strides, unflatten,
+  broadcastIndex,
+  broadcastShapes,
+  dimExpr,
+  dimNames,
+  dimProduct,
+  dimSize,
+  dimSum,
+  elements,
+  flatIndex,
+  normalAxis,
+  sameShape,
+  shapeSize,
+  showShape,
+  strides,
+  unflatten,
 } from './shape.ts';
 export type {
-  Broadcast, Expanded, Fits, InnerFits, IsWide, Joined, JoinFits, MatMulShape, Permute, PermFits, Reduced, ReshapeFits, SameDType,
-  Show, Squeezed,
+  Broadcast,
+  Expanded,
+  Fits,
+  InnerFits,
+  IsWide,
+  Joined,
+  JoinFits,
+  MatMulShape,
+  Permute,
+  PermFits,
+  Reduced,
+  ReshapeFits,
+  SameDType,
+  Show,
+  Squeezed,
 } from './shape-types.ts';
 export type {
-  MapOp, Op, OpBase, OpKind, RandomOp, ReduceOp, Sizes, SourceOp, StructuredOp, TensorType, Value, ViewIndex, ViewOp,
+  MapOp,
+  Op,
+  OpBase,
+  OpKind,
+  RandomOp,
+  ReduceOp,
+  Sizes,
+  SourceOp,
+  StructuredOp,
+  TensorType,
+  Value,
+  ViewIndex,
+  ViewOp,
 } from './op.ts';
 export { builder, Tensor } from './tensor.ts';
 export { constant, constantOp, dimValue, full, input, inputOp, iota, state, stateOp } from './ops/source.ts';

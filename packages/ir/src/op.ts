@@ -5,16 +5,26 @@ import type { Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
 /** The shape and dtype of a tensor. */
-export interface TensorType<S extends Shape = Shape, D extends DType = DType> { readonly shape: S; readonly dtype: D }
+export interface TensorType<S extends Shape = Shape, D extends DType = DType> {
+  readonly shape: S;
+  readonly dtype: D;
+}
 
 /** Where a view reads one of its inputs; `when` false means that this input does not give the element (0 if none does). */
-export interface ViewIndex { readonly at: readonly Expr[]; readonly when?: Expr }
+export interface ViewIndex {
+  readonly at: readonly Expr[];
+  readonly when?: Expr;
+}
 
 /** Numbers for the names of run-time sizes. */
 export type Sizes = Readonly<Record<string, number>>;
 
 /** An operand of {@link OpBase} `evaluate`: elements with the shape they have in this run. */
-export interface Value { readonly data: Data; readonly shape: readonly number[]; readonly dtype: DType }
+export interface Value {
+  readonly data: Data;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
 
 /** What every op has. `A` is the type of its attributes: plain data that can be printed. */
 export interface OpBase<A> {

@@ -25,7 +25,9 @@ function parseJson(text: string, otherwise: string, revive?: (key: string, v: un
 function parseAttrs(text: string | undefined): object {
   if (text === undefined) return {};
   const special = (v: unknown): boolean => v === 'Infinity' || v === '-Infinity' || v === 'NaN' || v === '-0';
-  return parseJson(text, 'attributes are not JSON', (key, v) => (special(v) && key !== 'spec' && key !== 'name' ? Number(v) : v)) as object;
+  return parseJson(text, 'attributes are not JSON', (key, v) =>
+    special(v) && key !== 'spec' && key !== 'name' ? Number(v) : v,
+  ) as object;
 }
 
 /** Parses a printed graph; ops of your own are handed in. A {@link GraphError} names the line that does not parse. */
@@ -46,7 +48,10 @@ export function parseGraph(text: string, options: { readonly ops?: Iterable<Op> 
       else if (line === '}') closed = true;
       else parseLine(line);
     } catch (error) {
-      const why = error instanceof GraphError || error instanceof ShapeError ? error.message : `operands or attributes that the op cannot have (${(error as Error).message})`;
+      const why =
+        error instanceof GraphError || error instanceof ShapeError
+          ? error.message
+          : `operands or attributes that the op cannot have (${(error as Error).message})`;
       throw new GraphError(`line ${i + 1}: ${why}: ${line}`);
     }
   });
@@ -62,21 +67,40 @@ export function parseGraph(text: string, options: { readonly ops?: Iterable<Op> 
     const root = rootLine.exec(line);
     if (root) {
       const key = parseJson(root[2]!, 'not a name in quotes') as string;
-      Object.defineProperty(roots[root[1] as 'output' | 'update'], key, { value: value(root[3]!), enumerable: true, configurable: true });
+      Object.defineProperty(roots[root[1] as 'output' | 'update'], key, {
+        value: value(root[3]!),
+        enumerable: true,
+        configurable: true,
+      });
       return;
     }
     const node = nodeLine.exec(line);
     if (!node) throw new GraphError('not a node, output or update');
-    const [, id, dtype, dims, opName, args, attrText] = node as unknown as [string, string, DType, string, string, string?, string?];
+    const [, id, dtype, dims, opName, args, attrText] = node as unknown as [
+      string,
+      string,
+      DType,
+      string,
+      string,
+      string?,
+      string?,
+    ];
     if (values.has(id)) throw new GraphError(`${id} is defined twice`);
     if (!dtypes.includes(dtype)) throw new GraphError(`unknown dtype ${dtype}`);
     const shape: Shape = dims === '' ? [] : dims.split(', ').map((d) => (/^\d+$/.test(d) ? Number(d) : d));
     const op = table.get(opName);
     if (!op) throw new GraphError(`unknown op '${opName}'`);
     const isSource = op === inputOp || op === stateOp;
-    const attrs = isSource ? { name: parseJson(attrText ?? '', 'attributes are not JSON'), shape, dtype } : parseAttrs(attrText);
-    const made = Tensor.make(op, args ? args.split(', ').map(value) : [], op === constantOp ? { ...attrs, data: dataFrom(dtype, (attrs as { data: number[] }).data) } : attrs);
-    if (made.dtype !== dtype || !sameShape(made.shape, shape)) throw new GraphError(`the op makes ${made.dtype}${showShape(made.shape)}`);
+    const attrs = isSource
+      ? { name: parseJson(attrText ?? '', 'attributes are not JSON'), shape, dtype }
+      : parseAttrs(attrText);
+    const made = Tensor.make(
+      op,
+      args ? args.split(', ').map(value) : [],
+      op === constantOp ? { ...attrs, data: dataFrom(dtype, (attrs as { data: number[] }).data) } : attrs,
+    );
+    if (made.dtype !== dtype || !sameShape(made.shape, shape))
+      throw new GraphError(`the op makes ${made.dtype}${showShape(made.shape)}`);
     values.set(id, made);
   }
 

@@ -32,9 +32,14 @@ export function printGraph(g: Graph): string {
       continue;
     }
     const attrs = printAttrs(t.attrs as object);
-    lines.push(`  ${name}: ${type} = ${t.op.name}(${t.inputs.map((x) => names.get(x)).join(', ')})${attrs === '{}' ? '' : ` ${attrs}`}`);
+    lines.push(
+      `  ${name}: ${type} = ${t.op.name}(${t.inputs.map((x) => names.get(x)).join(', ')})${attrs === '{}' ? '' : ` ${attrs}`}`,
+    );
   }
-  for (const [kind, record] of [['output', g.outputs], ['update', g.updates]] as const) {
+  for (const [kind, record] of [
+    ['output', g.outputs],
+    ['update', g.updates],
+  ] as const) {
     for (const [name, t] of Object.entries(record)) lines.push(`  ${kind} ${JSON.stringify(name)} = ${names.get(t)}`);
   }
   return `${lines.join('\n')}\n}\n`;

@@ -36,12 +36,20 @@ function roundEven(x: number): number {
 /** The number brought into the range and precision of a dtype (integers wrap, `f32` rounds). */
 export function wrap(value: number, dtype: DType): number {
   switch (dtype) {
-    case 'f32': case 'f16': case 'bf16': return Math.fround(value);
-    case 'i32': return value | 0;
-    case 'u32': return value >>> 0;
-    case 'i8': return (value << 24) >> 24;
-    case 'u8': return value & 0xff;
-    case 'bool': return value === 0 ? 0 : 1;
+    case 'f32':
+    case 'f16':
+    case 'bf16':
+      return Math.fround(value);
+    case 'i32':
+      return value | 0;
+    case 'u32':
+      return value >>> 0;
+    case 'i8':
+      return (value << 24) >> 24;
+    case 'u8':
+      return value & 0xff;
+    case 'bool':
+      return value === 0 ? 0 : 1;
   }
 }
 
@@ -53,12 +61,18 @@ function cast(x: number, from: DType, to: DType): number {
   const float = from === 'f32' || from === 'f16' || from === 'bf16';
   if (!float) return wrap(x, to);
   switch (to) {
-    case 'i32': return saturate(x, -2147483648, 2147483647);
-    case 'u32': return saturate(x, 0, 4294967295);
-    case 'i8': return wrap(saturate(x, -2147483648, 2147483647), 'i8');
-    case 'u8': return wrap(saturate(x, -2147483648, 2147483647), 'u8');
-    case 'bool': return x === 0 ? 0 : 1;
-    default: return Math.fround(x);
+    case 'i32':
+      return saturate(x, -2147483648, 2147483647);
+    case 'u32':
+      return saturate(x, 0, 4294967295);
+    case 'i8':
+      return wrap(saturate(x, -2147483648, 2147483647), 'i8');
+    case 'u8':
+      return wrap(saturate(x, -2147483648, 2147483647), 'u8');
+    case 'bool':
+      return x === 0 ? 0 : 1;
+    default:
+      return Math.fround(x);
   }
 }
 
@@ -74,40 +88,74 @@ function bitcast(x: number, from: DType, to: DType): number {
  */
 export function scalarFunction(op: ScalarOp, from: DType, to: DType): (a: number, b: number, c: number) => number {
   const real = from === 'f32' || from === 'f16' || from === 'bf16';
-  const fit = (f: (a: number, b: number, c: number) => number) => (a: number, b: number, c: number) => wrap(f(a, b, c), to);
+  const fit = (f: (a: number, b: number, c: number) => number) => (a: number, b: number, c: number) =>
+    wrap(f(a, b, c), to);
   switch (op) {
-    case 'add': return fit((a, b) => a + b);
-    case 'sub': return fit((a, b) => a - b);
-    case 'mul': return real ? fit((a, b) => a * b) : fit((a, b) => Math.imul(a, b));
-    case 'div': return real ? fit((a, b) => a / b) : fit((a, b) => (b === 0 ? 0 : Math.trunc(a / b)));
-    case 'mod': return fit((a, b) => (b === 0 ? (real ? NaN : 0) : a % b));
-    case 'min': return fit((a, b) => Math.min(a, b));
-    case 'max': return fit((a, b) => Math.max(a, b));
-    case 'pow': return fit((a, b) => a ** b);
-    case 'lt': return (a, b) => (a < b ? 1 : 0);
-    case 'le': return (a, b) => (a <= b ? 1 : 0);
-    case 'eq': return (a, b) => (a === b ? 1 : 0);
-    case 'and': return fit((a, b) => a & b);
-    case 'or': return fit((a, b) => a | b);
-    case 'xor': return fit((a, b) => a ^ b);
-    case 'shl': return fit((a, b) => a << b);
-    case 'shr': return fit(from === 'u32' ? (a, b) => a >>> b : (a, b) => a >> b);
-    case 'mulhi': return (a, b) => Number((BigInt(a >>> 0) * BigInt(b >>> 0)) >> 32n);
-    case 'neg': return fit((a) => -a);
-    case 'abs': return fit((a) => Math.abs(a));
-    case 'exp': return fit((a) => Math.exp(a));
-    case 'log': return fit((a) => Math.log(a));
-    case 'sqrt': return fit((a) => Math.sqrt(a));
-    case 'sin': return fit((a) => Math.sin(a));
-    case 'cos': return fit((a) => Math.cos(a));
-    case 'tanh': return fit((a) => Math.tanh(a));
-    case 'erf': return fit((a) => erf(a));
-    case 'floor': return fit((a) => Math.floor(a));
-    case 'round': return fit(roundEven);
-    case 'select': return (a, b, c) => (a !== 0 ? b : c);
-    case 'fma': return fit((a, b, c) => a * b + c);
-    case 'cast': return (a) => cast(a, from, to);
-    case 'bitcast': return (a) => bitcast(a, from, to);
-    default: return op satisfies never;
+    case 'add':
+      return fit((a, b) => a + b);
+    case 'sub':
+      return fit((a, b) => a - b);
+    case 'mul':
+      return real ? fit((a, b) => a * b) : fit((a, b) => Math.imul(a, b));
+    case 'div':
+      return real ? fit((a, b) => a / b) : fit((a, b) => (b === 0 ? 0 : Math.trunc(a / b)));
+    case 'mod':
+      return fit((a, b) => (b === 0 ? (real ? NaN : 0) : a % b));
+    case 'min':
+      return fit((a, b) => Math.min(a, b));
+    case 'max':
+      return fit((a, b) => Math.max(a, b));
+    case 'pow':
+      return fit((a, b) => a ** b);
+    case 'lt':
+      return (a, b) => (a < b ? 1 : 0);
+    case 'le':
+      return (a, b) => (a <= b ? 1 : 0);
+    case 'eq':
+      return (a, b) => (a === b ? 1 : 0);
+    case 'and':
+      return fit((a, b) => a & b);
+    case 'or':
+      return fit((a, b) => a | b);
+    case 'xor':
+      return fit((a, b) => a ^ b);
+    case 'shl':
+      return fit((a, b) => a << b);
+    case 'shr':
+      return fit(from === 'u32' ? (a, b) => a >>> b : (a, b) => a >> b);
+    case 'mulhi':
+      return (a, b) => Number((BigInt(a >>> 0) * BigInt(b >>> 0)) >> 32n);
+    case 'neg':
+      return fit((a) => -a);
+    case 'abs':
+      return fit((a) => Math.abs(a));
+    case 'exp':
+      return fit((a) => Math.exp(a));
+    case 'log':
+      return fit((a) => Math.log(a));
+    case 'sqrt':
+      return fit((a) => Math.sqrt(a));
+    case 'sin':
+      return fit((a) => Math.sin(a));
+    case 'cos':
+      return fit((a) => Math.cos(a));
+    case 'tanh':
+      return fit((a) => Math.tanh(a));
+    case 'erf':
+      return fit((a) => erf(a));
+    case 'floor':
+      return fit((a) => Math.floor(a));
+    case 'round':
+      return fit(roundEven);
+    case 'select':
+      return (a, b, c) => (a !== 0 ? b : c);
+    case 'fma':
+      return fit((a, b, c) => a * b + c);
+    case 'cast':
+      return (a) => cast(a, from, to);
+    case 'bitcast':
+      return (a) => bitcast(a, from, to);
+    default:
+      return op satisfies never;
   }
 }

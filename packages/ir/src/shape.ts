@@ -15,13 +15,22 @@ export type Shape = readonly Dim[];
 export function dimExpr(dim: Dim): Expr {
   if (typeof dim === 'number') return constant(dim);
   const terms = dim.split('+').map((term) =>
-    term.split('*').map((f) => (/^\d+$/.test(f.trim()) ? constant(Number(f)) : variable(f.trim()) as Expr)).reduce((a, b) => e.mul(a, b)));
+    term
+      .split('*')
+      .map((f) => (/^\d+$/.test(f.trim()) ? constant(Number(f)) : (variable(f.trim()) as Expr)))
+      .reduce((a, b) => e.mul(a, b)),
+  );
   return terms.reduce((a, b) => e.add(a, b));
 }
 
 /** The names that a size uses. */
 export function dimNames(dim: Dim): string[] {
-  return typeof dim === 'number' ? [] : dim.split(/[+*]/).map((f) => f.trim()).filter((f) => !/^\d+$/.test(f));
+  return typeof dim === 'number'
+    ? []
+    : dim
+        .split(/[+*]/)
+        .map((f) => f.trim())
+        .filter((f) => !/^\d+$/.test(f));
 }
 
 /** The number that a size stands for, once its names have values. */
@@ -33,7 +42,10 @@ export function dimSize(dim: Dim, sizes: Readonly<Record<string, number>>): numb
     for (const raw of term.split('*')) {
       const factor = raw.trim();
       const value = /^\d+$/.test(factor) ? Number(factor) : sizes[factor];
-      if (value === undefined) throw new ShapeError(`the size '${factor}' of dim '${dim}' has no value; give one of ${Object.keys(sizes).join(', ') || '(none known)'}`);
+      if (value === undefined)
+        throw new ShapeError(
+          `the size '${factor}' of dim '${dim}' has no value; give one of ${Object.keys(sizes).join(', ') || '(none known)'}`,
+        );
       product *= value;
     }
     sum += product;
@@ -54,7 +66,10 @@ function termsOf(dim: Dim): Terms {
   for (const term of String(dim).split('+')) {
     const factors = term.split('*').map((f) => f.trim());
     const count = factors.reduce((n, f) => (/^\d+$/.test(f) ? n * Number(f) : n), 1);
-    const names = factors.filter((f) => !/^\d+$/.test(f)).sort().join('*');
+    const names = factors
+      .filter((f) => !/^\d+$/.test(f))
+      .sort()
+      .join('*');
     terms.set(names, (terms.get(names) ?? 0) + count);
   }
   return terms;
@@ -62,23 +77,34 @@ function termsOf(dim: Dim): Terms {
 
 function dimOf(terms: Terms): Dim {
   const number = terms.get('') ?? 0;
-  const named = [...terms].filter(([names, count]) => names !== '' && count !== 0).sort(([a], [b]) => (a < b ? -1 : 1)).map(([names, count]) => (count === 1 ? names : `${count}*${names}`));
+  const named = [...terms]
+    .filter(([names, count]) => names !== '' && count !== 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([names, count]) => (count === 1 ? names : `${count}*${names}`));
   if (named.length === 0) return number;
   return (number === 0 ? named : [...named, String(number)]).join('+');
 }
 
 /** The product of sizes as one size, multiplied out in a fixed order: `2` and `'seq+1'` make `'2*seq+2'`. */
 export function dimProduct(dims: readonly Dim[]): Dim {
-  return dimOf(dims.reduce<Terms>((product, dim) => {
-    const out: Terms = new Map();
-    for (const [a, m] of product) {
-      for (const [b, n] of termsOf(dim)) {
-        const names = [...a.split('*'), ...b.split('*')].filter((f) => f !== '').sort().join('*');
-        out.set(names, (out.get(names) ?? 0) + m * n);
-      }
-    }
-    return out;
-  }, new Map([['', 1]])));
+  return dimOf(
+    dims.reduce<Terms>(
+      (product, dim) => {
+        const out: Terms = new Map();
+        for (const [a, m] of product) {
+          for (const [b, n] of termsOf(dim)) {
+            const names = [...a.split('*'), ...b.split('*')]
+              .filter((f) => f !== '')
+              .sort()
+              .join('*');
+            out.set(names, (out.get(names) ?? 0) + m * n);
+          }
+        }
+        return out;
+      },
+      new Map([['', 1]]),
+    ),
+  );
 }
 
 /** The sum of sizes as one size, in a fixed order: `'seq'`, `1` and `'seq'` make `'2*seq+1'`. */
@@ -142,7 +168,10 @@ export function broadcastShapes(what: string, shapes: readonly Shape[]): Dim[] {
     for (const shape of shapes) {
       const d = shape[shape.length - rank + i] ?? 1;
       if (d === 1 || d === dim) continue;
-      if (dim !== 1) throw new ShapeError(`${what}: shapes ${shapes.map(showShape).join(' and ')} do not broadcast: ${dim} ≠ ${d} in axis ${i - rank}`);
+      if (dim !== 1)
+        throw new ShapeError(
+          `${what}: shapes ${shapes.map(showShape).join(' and ')} do not broadcast: ${dim} ≠ ${d} in axis ${i - rank}`,
+        );
       dim = d;
     }
     out.push(dim);
@@ -159,6 +188,7 @@ export function broadcastIndex(shape: Shape, at: readonly Expr[]): Expr[] {
 /** An axis as a number from 0, counting negative ones from the end. */
 export function normalAxis(what: string, axis: number, rank: number): number {
   const out = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(axis) || out < 0 || out >= rank) throw new ShapeError(`${what}: axis ${axis} is outside of rank ${rank}; use ${-rank} to ${rank - 1}`);
+  if (!Number.isInteger(axis) || out < 0 || out >= rank)
+    throw new ShapeError(`${what}: axis ${axis} is outside of rank ${rank}; use ${-rank} to ${rank - 1}`);
   return out;
 }

@@ -7,7 +7,11 @@ import { constant, dtypeOf, e } from './expr.ts';
 import { scalarFunction } from './scalar.ts';
 
 /** What is known of a variable: `min ≤ v ≤ max`, and for a loop counter `v < count` where the count may be symbolic. */
-export interface Range { readonly min: number; readonly max: number; readonly count?: Expr }
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+  readonly count?: Expr;
+}
 
 /** Options of {@link simplifier}. */
 export interface SimplifyOptions<L> {
@@ -19,14 +23,18 @@ export interface SimplifyOptions<L> {
   readonly leafKey?: (leaf: L, key: (x: Expr<L>) => number) => string;
 }
 
-interface Term<L> { readonly coef: number; readonly atoms: readonly Expr<L>[] }
+interface Term<L> {
+  readonly coef: number;
+  readonly atoms: readonly Expr<L>[];
+}
 type Poly<L> = ReadonlyMap<string, Term<L>>;
 type Bounds = readonly [min: number, max: number];
 /** Data has a finite range; infinite bounds are those of symbolic sizes, which are taken never to wrap. */
 const anything: Bounds = [-2147483648, 2147483647];
 const maxTerms = 48;
 
-const wraps = ([min, max]: Bounds): boolean => (Number.isFinite(min) && min < anything[0]) || (Number.isFinite(max) && max > anything[1]);
+const wraps = ([min, max]: Bounds): boolean =>
+  (Number.isFinite(min) && min < anything[0]) || (Number.isFinite(max) && max > anything[1]);
 /** Where a value may wrap, nothing is known of it. */
 const unlessWrapped = (b: Bounds): Bounds => (wraps(b) ? anything : b);
 
@@ -46,10 +54,17 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     const any = x as ConstExpr | VarExpr | OpExpr<L>;
     let key: string;
     switch (any.k) {
-      case 'const': key = `c${any.dtype}${Object.is(any.value, -0) ? '-0' : any.value}`; break;
-      case 'var': key = `v${any.name}`; break;
-      case 'op': key = `${any.op}${any.dtype}(${any.args.map((a) => idOf(a)).join()})`; break;
-      default: key = `l${options.leafKey?.(x as L, idOf) ?? ids.size}`;
+      case 'const':
+        key = `c${any.dtype}${Object.is(any.value, -0) ? '-0' : any.value}`;
+        break;
+      case 'var':
+        key = `v${any.name}`;
+        break;
+      case 'op':
+        key = `${any.op}${any.dtype}(${any.args.map((a) => idOf(a)).join()})`;
+        break;
+      default:
+        key = `l${options.leafKey?.(x as L, idOf) ?? ids.size}`;
     }
     const known = canonical.get(key);
     if (known) return known;
@@ -100,11 +115,14 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
       else if (any.op === 'neg') out = scale(polyOf(a!), -1);
       else if (any.op === 'mul') {
         const [p, q] = [polyOf(a!), polyOf(b!)];
-        if (p.size * q.size <= maxTerms && largest(p) * largest(q) * maxTerms <= Number.MAX_SAFE_INTEGER) out = product(p, q);
+        if (p.size * q.size <= maxTerms && largest(p) * largest(q) * maxTerms <= Number.MAX_SAFE_INTEGER)
+          out = product(p, q);
       }
     }
     // Sums wrap as values do; what is computed from them further on (differences, bounds) does not.
-    out = out ? sum([...out.values()].map((t) => ({ ...t, coef: t.coef | 0 }))) : sum([{ coef: 1, atoms: [intern(x)] }]);
+    out = out
+      ? sum([...out.values()].map((t) => ({ ...t, coef: t.coef | 0 })))
+      : sum([{ coef: 1, atoms: [intern(x)] }]);
     polys.set(x, out);
     return out;
   }
@@ -133,7 +151,10 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     let out: X | undefined;
     const ordered = [...p.values()].sort((s, t) => (termKey(s.atoms) < termKey(t.atoms) ? -1 : 1));
     for (const { coef, atoms } of ordered) {
-      if (atoms.length === 0) { offset = coef; continue; }
+      if (atoms.length === 0) {
+        offset = coef;
+        continue;
+      }
       let x = atoms.reduce((a, b) => intern(e.mul(a, b)));
       if (coef !== 1) x = intern(e.mul(x, intern(constant(coef))));
       out = out ? intern(e.add(out, x)) : x;
@@ -154,18 +175,27 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
   function boundsOf(x: X): Bounds {
     const any = x as ConstExpr | VarExpr | OpExpr<L>;
     switch (any.k) {
-      case 'const': return [any.value, any.value];
+      case 'const':
+        return [any.value, any.value];
       case 'var': {
         const r = options.range(any.name);
         return r ? [r.min, r.max] : anything;
       }
-      case 'op': break;
-      default: return anything;
+      case 'op':
+        break;
+      default:
+        return anything;
     }
     const at = (i: number): Bounds => bounds(any.args[i]!);
     switch (any.op) {
-      case 'add': { const [a, b] = [at(0), at(1)]; return [a[0] + b[0], a[1] + b[1]]; }
-      case 'sub': { const [a, b] = [at(0), at(1)]; return [a[0] - b[1], a[1] - b[0]]; }
+      case 'add': {
+        const [a, b] = [at(0), at(1)];
+        return [a[0] + b[0], a[1] + b[1]];
+      }
+      case 'sub': {
+        const [a, b] = [at(0), at(1)];
+        return [a[0] - b[1], a[1] - b[0]];
+      }
       case 'mul': {
         const [a, b] = [at(0), at(1)];
         const ends = [a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1]].map((v) => (Number.isNaN(v) ? 0 : v));
@@ -173,17 +203,30 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
       }
       case 'div': {
         const [a, b] = [at(0), at(1)];
-        return a[0] >= 0 && b[0] >= 1 ? [Number.isFinite(b[1]) ? Math.floor(a[0] / b[1]) : 0, Math.floor(a[1] / b[0])] : anything;
+        return a[0] >= 0 && b[0] >= 1
+          ? [Number.isFinite(b[1]) ? Math.floor(a[0] / b[1]) : 0, Math.floor(a[1] / b[0])]
+          : anything;
       }
       case 'mod': {
         const [a, b] = [at(0), at(1)];
         return a[0] >= 0 && b[0] >= 1 ? [0, Math.min(a[1], b[1] - 1)] : anything;
       }
-      case 'min': { const [a, b] = [at(0), at(1)]; return [Math.min(a[0], b[0]), Math.min(a[1], b[1])]; }
-      case 'max': { const [a, b] = [at(0), at(1)]; return [Math.max(a[0], b[0]), Math.max(a[1], b[1])]; }
-      case 'select': { const [a, b] = [at(1), at(2)]; return [Math.min(a[0], b[0]), Math.max(a[1], b[1])]; }
-      case 'cast': return dtypeOf(any.args[0]!) === 'bool' ? [0, 1] : anything;
-      default: return any.dtype === 'bool' ? [0, 1] : anything;
+      case 'min': {
+        const [a, b] = [at(0), at(1)];
+        return [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
+      }
+      case 'max': {
+        const [a, b] = [at(0), at(1)];
+        return [Math.max(a[0], b[0]), Math.max(a[1], b[1])];
+      }
+      case 'select': {
+        const [a, b] = [at(1), at(2)];
+        return [Math.min(a[0], b[0]), Math.max(a[1], b[1])];
+      }
+      case 'cast':
+        return dtypeOf(any.args[0]!) === 'bool' ? [0, 1] : anything;
+      default:
+        return any.dtype === 'bool' ? [0, 1] : anything;
     }
   }
 
@@ -229,7 +272,8 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
       const r = options.range(any.name);
       return r?.count && !Number.isFinite(r.max) ? simplify(r.count as X) : undefined;
     }
-    if (any.k === 'op' && any.op === 'mod' && bounds(any.args[0]!)[0] >= 0 && bounds(any.args[1]!)[0] >= 1) return any.args[1]!;
+    if (any.k === 'op' && any.op === 'mod' && bounds(any.args[0]!)[0] >= 0 && bounds(any.args[1]!)[0] >= 1)
+      return any.args[1]!;
     return undefined;
   }
 
@@ -238,7 +282,9 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
   const atMost = (a: Poly<L>, b: Poly<L>): boolean => order(a, b, 1);
   /** Whether a − b < limit. Where one of them may wrap, terms in common tell nothing. */
   function order(a: Poly<L>, b: Poly<L>, limit: number): boolean {
-    return wraps(exactBounds(a)) || wraps(exactBounds(b)) ? polyBounds(a)[1] - polyBounds(b)[0] < limit : below(plus(a, scale(b, -1)), limit);
+    return wraps(exactBounds(a)) || wraps(exactBounds(b))
+      ? polyBounds(a)[1] - polyBounds(b)[0] < limit
+      : below(plus(a, scale(b, -1)), limit);
   }
 
   /** Splits `x` into `q·c + r`, moving into `q` each term that has `c` as a factor. */
@@ -249,11 +295,13 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     const r: Term<L>[] = [];
     for (const t of x.values()) {
       const atoms = [...t.atoms];
-      const whole = t.coef % divisor.coef === 0 && divisor.atoms.every((d) => {
-        const i = atoms.indexOf(d);
-        if (i >= 0) atoms.splice(i, 1);
-        return i >= 0;
-      });
+      const whole =
+        t.coef % divisor.coef === 0 &&
+        divisor.atoms.every((d) => {
+          const i = atoms.indexOf(d);
+          if (i >= 0) atoms.splice(i, 1);
+          return i >= 0;
+        });
       if (whole) q.push({ coef: t.coef / divisor.coef, atoms });
       else r.push(t);
     }
@@ -270,7 +318,8 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     if (polyBounds(r)[0] < 0 || polyBounds(q)[0] < 0 || polyBounds(p)[0] < 0) return plain;
     if (lessThan(r, d)) return fromPoly(op === 'div' ? rejoin(q) : r);
     const rest = fromPoly(rejoin(r));
-    if (q.size > 0) return op === 'div' ? fromPoly(rejoin(plus(q, polyOf(divide('div', rest, c))))) : divide('mod', rest, c);
+    if (q.size > 0)
+      return op === 'div' ? fromPoly(rejoin(plus(q, polyOf(divide('div', rest, c))))) : divide('mod', rest, c);
     const inner = rest as OpExpr<L>;
     if (op === 'div' && inner.k === 'op' && inner.op === 'div' && bounds(inner.args[1]!)[0] >= 1) {
       return divide('div', inner.args[0]!, simplify(e.mul(inner.args[1]!, c)));
@@ -293,13 +342,17 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
     }
     const integer = from === 'i32';
     switch (x.op) {
-      case 'add': case 'sub': case 'mul': case 'neg':
+      case 'add':
+      case 'sub':
+      case 'mul':
+      case 'neg':
         if (integer) return fromPoly(rejoin(polyOf(intern(x))));
         if (x.op === 'add' && isConst(a, 0)) return b;
         if ((x.op === 'add' || x.op === 'sub') && isConst(b, 0)) return a;
         if (x.op === 'mul' && isConst(a, 1)) return b;
         if (x.op === 'mul' && isConst(b, 1)) return a;
-        if (x.op === 'neg' && (a as OpExpr<L>).k === 'op' && (a as OpExpr<L>).op === 'neg') return (a as OpExpr<L>).args[0]!;
+        if (x.op === 'neg' && (a as OpExpr<L>).k === 'op' && (a as OpExpr<L>).op === 'neg')
+          return (a as OpExpr<L>).args[0]!;
         break;
       case 'div':
         if (isConst(b, 1)) return a;
@@ -308,7 +361,8 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
       case 'mod':
         if (integer) return divide('mod', a, b);
         break;
-      case 'min': case 'max': {
+      case 'min':
+      case 'max': {
         if (a === b) return a;
         if (!integer) break;
         const [p, q] = [polyOf(a), polyOf(b)];
@@ -375,4 +429,3 @@ export function simplifier<L extends Typed = never>(options: SimplifyOptions<L>)
 
   return simplify;
 }
-

@@ -17,7 +17,8 @@ export function verifyGraph(g: Graph): Graph {
   for (const part of ['inputs', 'state'] as const) {
     const [found, recorded]: Readonly<Record<string, Tensor>>[] = [again[part], g[part]];
     for (const name of Object.keys(found!)) {
-      if (!Object.hasOwn(recorded!, name)) throw new GraphError(`graph '${g.name}': '${name}' is used but missing from its ${part}`);
+      if (!Object.hasOwn(recorded!, name))
+        throw new GraphError(`graph '${g.name}': '${name}' is used but missing from its ${part}`);
     }
   }
   return g;

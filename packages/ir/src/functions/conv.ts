@@ -22,7 +22,9 @@ function windowCount(d: Dim, { size, stride = 1, dilation = 1 }: WindowOptions, 
   const shrink = (size - 1) * dilation - before - after;
   if (typeof d === 'number') return Math.floor((d - shrink - 1) / stride) + 1;
   if (stride === 1 && shrink <= 0) return dimSum([d, -shrink]);
-  throw new ShapeError(`windows: the run-time size '${d}' can only be kept ("same" padding, stride 1); fix the size or pad`);
+  throw new ShapeError(
+    `windows: the run-time size '${d}' can only be kept ("same" padding, stride 1); fix the size or pad`,
+  );
 }
 
 /** The windows along an axis: `[…, n, …]` becomes `[…, windows, size, …]`. */
@@ -32,10 +34,14 @@ export function windows<D extends DType>(x: Tensor<Shape, D>, axis: number, opti
   const [before, after] = typeof padding === 'number' ? [padding, padding] : padding;
   const whole = x.shape[a]!;
   const count = windowCount(whole, options, before, after);
-  if (typeof count === 'number' && count < 1) throw new ShapeError(`windows: a window of ${size} does not fit into axis ${a} of ${showShape(x.shape)}`);
+  if (typeof count === 'number' && count < 1)
+    throw new ShapeError(`windows: a window of ${size} does not fit into axis ${a} of ${showShape(x.shape)}`);
   const spread = [...x.shape.slice(0, a + 1), size, ...x.shape.slice(a + 1)];
   const repeated = broadcastTo(reshape(x, spread.with(a + 1, 1)), spread);
-  return Tensor.make(windowOp, [repeated], { axis: a, whole, windows: count, stride, dilation, before }) as Tensor<Shape, D>;
+  return Tensor.make(windowOp, [repeated], { axis: a, whole, windows: count, stride, dilation, before }) as Tensor<
+    Shape,
+    D
+  >;
 }
 
 /** Options of convolutions; one number stands for both axes. */
@@ -44,10 +50,16 @@ export interface ConvOptions {
   readonly dilation?: number | readonly [number, number];
   readonly padding?: number | readonly [number, number];
 }
-const pair = (v: number | readonly [number, number] | undefined, otherwise: number): readonly [number, number] => (v === undefined ? [otherwise, otherwise] : typeof v === 'number' ? [v, v] : v);
+const pair = (v: number | readonly [number, number] | undefined, otherwise: number): readonly [number, number] =>
+  v === undefined ? [otherwise, otherwise] : typeof v === 'number' ? [v, v] : v;
 
 /** A convolution along time: `x` `[batch, channels, time]`, `weight` `[out, channels, size]`, as torch has it. */
-export function conv1d(x: Tensor, weight: Tensor, bias?: Tensor, options: { readonly stride?: number; readonly dilation?: number; readonly padding?: number } = {}): Tensor {
+export function conv1d(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  options: { readonly stride?: number; readonly dilation?: number; readonly padding?: number } = {},
+): Tensor {
   const size = kernelSize('conv1d', x, weight, 3)[0]!;
   const out = contract('bctk,ock->bot', windows(x, 2, { ...options, size }), weight);
   return bias ? (add(out, reshape(bias, [weight.shape[0]!, 1])) as Tensor) : out;
@@ -65,22 +77,43 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOp
 
 function kernelSize(what: string, x: Tensor, weight: Tensor, rank: number): number[] {
   const sizes = weight.shape.slice(2);
-  if (x.shape.length !== rank || weight.shape.length !== rank || x.shape[1] !== weight.shape[1] || sizes.some((d) => typeof d !== 'number')) {
-    throw new ShapeError(`${what}: ${String(x)} and weight ${String(weight)} must have rank ${rank}, the same channels (axis 1) and a numeric window`);
+  if (
+    x.shape.length !== rank ||
+    weight.shape.length !== rank ||
+    x.shape[1] !== weight.shape[1] ||
+    sizes.some((d) => typeof d !== 'number')
+  ) {
+    throw new ShapeError(
+      `${what}: ${String(x)} and weight ${String(weight)} must have rank ${rank}, the same channels (axis 1) and a numeric window`,
+    );
   }
   return sizes as number[];
 }
 
 /** The largest of each window of images `[batch, channels, height, width]`; padding counts as −∞. */
-export function maxPool2d(x: Tensor, size: number, options: { readonly stride?: number; readonly padding?: number } = {}): Tensor {
+export function maxPool2d(
+  x: Tensor,
+  size: number,
+  options: { readonly stride?: number; readonly padding?: number } = {},
+): Tensor {
   return pool(x, size, options, -Infinity, (w) => max(w, { axes: [3, 5] }));
 }
 /** The mean of each window of images `[batch, channels, height, width]`; padding counts as 0. */
-export function avgPool2d(x: Tensor, size: number, options: { readonly stride?: number; readonly padding?: number } = {}): Tensor {
+export function avgPool2d(
+  x: Tensor,
+  size: number,
+  options: { readonly stride?: number; readonly padding?: number } = {},
+): Tensor {
   return pool(x, size, options, 0, (w) => mean(w, { axes: [3, 5] }));
 }
 
-function pool(x: Tensor, size: number, options: { readonly stride?: number; readonly padding?: number }, outside: number, reduce: (w: Tensor) => Tensor): Tensor {
+function pool(
+  x: Tensor,
+  size: number,
+  options: { readonly stride?: number; readonly padding?: number },
+  outside: number,
+  reduce: (w: Tensor) => Tensor,
+): Tensor {
   const { stride = size, padding = 0 } = options;
   const padded = padding === 0 ? x : pad(x, [0, 0, padding, padding], [0, 0, padding, padding], outside);
   return reduce(windows(windows(padded, 2, { size, stride }), 4, { size, stride }));

@@ -6,7 +6,34 @@ import { full, iota } from '../ops/source.ts';
 import type { Shape } from '../shape.ts';
 import { normalAxis, showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, cast, div, equal, erf, exp, expandDims, gather, less, lessEqual, log, max, maximum, mean, mul, neg, notEqual, reciprocal, rsqrt, square, squeeze, stopGradient, sub, sum, tanh, where } from './math.ts';
+import {
+  add,
+  cast,
+  div,
+  equal,
+  erf,
+  exp,
+  expandDims,
+  gather,
+  less,
+  lessEqual,
+  log,
+  max,
+  maximum,
+  mean,
+  mul,
+  neg,
+  notEqual,
+  reciprocal,
+  rsqrt,
+  square,
+  squeeze,
+  stopGradient,
+  sub,
+  sum,
+  tanh,
+  where,
+} from './math.ts';
 
 type F = Tensor<Shape, 'f32'>;
 
@@ -32,9 +59,10 @@ export function softplus<T extends Tensor>(x: T): T {
 /** The Gaussian error linear unit (Hendrycks and Gimpel 2016): exact with erf, or by its tanh approximation. */
 export function gelu<T extends Tensor>(x: T, options: { readonly approximate?: 'none' | 'tanh' } = {}): T {
   const t = x as Tensor;
-  const inner = options.approximate === 'tanh'
-    ? tanh(mul(add(t, mul(mul(square(t), t), 0.044715)), Math.sqrt(2 / Math.PI)))
-    : erf(mul(t, Math.SQRT1_2));
+  const inner =
+    options.approximate === 'tanh'
+      ? tanh(mul(add(t, mul(mul(square(t), t), 0.044715)), Math.sqrt(2 / Math.PI)))
+      : erf(mul(t, Math.SQRT1_2));
   return mul(mul(t, 0.5), add(inner, 1)) as T;
 }
 
@@ -66,7 +94,10 @@ export function layerNorm<T extends Tensor>(x: T, gamma: Tensor, beta: Tensor, e
 }
 /** Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019). */
 export function rmsNorm<T extends Tensor>(x: T, gamma: Tensor, eps = 1e-6): T {
-  return mul(mul(x as Tensor, rsqrt(add(mean(square(x as Tensor), { axes: -1, keepdims: true }), eps))) as Tensor, gamma) as T;
+  return mul(
+    mul(x as Tensor, rsqrt(add(mean(square(x as Tensor), { axes: -1, keepdims: true }), eps))) as Tensor,
+    gamma,
+  ) as T;
 }
 
 /** `x · weightᵀ + bias` with `weight` `[out, in]`, the layout of checkpoints; `x` has any number of leading axes. */
@@ -89,14 +120,25 @@ export function embedding(ids: Tensor<Shape, 'i32'>, table: Tensor): Tensor {
  * Mean negative log-likelihood of `labels` (`i32`, the shape of `logits` without its last axis). Labels equal to
  * `ignoreIndex` (−100) do not count. `labelSmoothing` mixes in the mean over all classes.
  */
-export function crossEntropy(logits: Tensor, labels: Tensor<Shape, 'i32'>, options: { readonly ignoreIndex?: number; readonly labelSmoothing?: number } = {}): Tensor<readonly [], 'f32'> {
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor<Shape, 'i32'>,
+  options: { readonly ignoreIndex?: number; readonly labelSmoothing?: number } = {},
+): Tensor<readonly [], 'f32'> {
   const { ignoreIndex = -100, labelSmoothing = 0 } = options;
   const axis = logits.shape.length - 1;
-  if (labels.shape.length !== axis) throw new ShapeError(`crossEntropy: labels ${showShape(labels.shape)} must have the shape of the logits ${showShape(logits.shape)} without the last axis`);
+  if (labels.shape.length !== axis)
+    throw new ShapeError(
+      `crossEntropy: labels ${showShape(labels.shape)} must have the shape of the logits ${showShape(logits.shape)} without the last axis`,
+    );
   const logp = logSoftmax(logits);
-  const hit = equal(expandDims(labels, axis), iota(logits.shape, axis) as Tensor<Shape, 'i32'>) as Tensor<Shape, 'bool'>;
+  const hit = equal(expandDims(labels, axis), iota(logits.shape, axis) as Tensor<Shape, 'i32'>) as Tensor<
+    Shape,
+    'bool'
+  >;
   let nll = neg(sum(where(hit, logp, full([], 0, logits.dtype) as Tensor) as Tensor, { axes: axis }));
-  if (labelSmoothing > 0) nll = add(mul(nll, 1 - labelSmoothing), mul(neg(mean(logp, { axes: axis })), labelSmoothing)) as Tensor;
+  if (labelSmoothing > 0)
+    nll = add(mul(nll, 1 - labelSmoothing), mul(neg(mean(logp, { axes: axis })), labelSmoothing)) as Tensor;
   const counts = cast(notEqual(labels, ignoreIndex), 'f32') as F;
   return div(sum(mul(nll as F, counts) as F), maximum(sum(counts), 1)) as Tensor<readonly [], 'f32'>;
 }
@@ -114,7 +156,12 @@ export function dropout<T extends Tensor>(x: T, p: number, key: Tensor, stream: 
  * `[batch, keys, heads, size]`; `bias` is added to the scores and broadcasts to `[batch, heads, seq, keys]`.
  * Returns the context `[batch, seq, heads, size]` and the probabilities.
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, options: { readonly bias?: Tensor; readonly scale?: number; readonly dropout?: (p: Tensor) => Tensor } = {}): { readonly context: Tensor; readonly probs: Tensor } {
+export function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: { readonly bias?: Tensor; readonly scale?: number; readonly dropout?: (p: Tensor) => Tensor } = {},
+): { readonly context: Tensor; readonly probs: Tensor } {
   const size = q.shape[3];
   if (typeof size !== 'number') throw new ShapeError(`attention: the head size must be a number, got ${String(q)}`);
   let scores: Tensor = mul(contract('bqhd,bkhd->bhqk', q, k), options.scale ?? 1 / Math.sqrt(size));

@@ -11,7 +11,8 @@ const clamp = (i: number, size: number): number => Math.max(0, Math.min(size - 1
 
 /** Rows of a table: `out[i…, r…] = table[indices[i…], r…]`. */
 export const gatherOp: StructuredOp<object> = {
-  name: 'gather', kind: 'gather',
+  name: 'gather',
+  kind: 'gather',
   infer([table, indices]) {
     if (indices!.dtype !== 'i32') throw new ShapeError(`gather: indices must be i32, got ${indices!.dtype}`);
     if (table!.shape.length === 0) throw new ShapeError('gather: the table is a scalar; it needs at least one axis');
@@ -31,12 +32,15 @@ export const gatherOp: StructuredOp<object> = {
 
 /** Rows added up where their index says, in order: `out[indices[i…], r…] += updates[i…, r…]`, from zeros with `size` rows. */
 export const scatterOp: StructuredOp<{ readonly size: Dim }> = {
-  name: 'scatterAdd', kind: 'scatter',
+  name: 'scatterAdd',
+  kind: 'scatter',
   infer([indices, updates], { size }) {
     if (indices!.dtype !== 'i32') throw new ShapeError(`scatterAdd: indices must be i32, got ${indices!.dtype}`);
     const rank = indices!.shape.length;
     if (!sameShape(updates!.shape.slice(0, rank), indices!.shape)) {
-      throw new ShapeError(`scatterAdd: updates ${showShape(updates!.shape)} must begin with the shape of the indices ${showShape(indices!.shape)}`);
+      throw new ShapeError(
+        `scatterAdd: updates ${showShape(updates!.shape)} must begin with the shape of the indices ${showShape(indices!.shape)}`,
+      );
     }
     return { shape: [size, ...updates!.shape.slice(rank)], dtype: updates!.dtype };
   },
@@ -55,15 +59,25 @@ export const scatterOp: StructuredOp<{ readonly size: Dim }> = {
 
 /** `base` with the block `value` written over it at `start` (one `i32` per axis); done in place where `base` dies. */
 export const updateOp: StructuredOp<object> = {
-  name: 'updateSlice', kind: 'update',
+  name: 'updateSlice',
+  kind: 'update',
   infer([base, value, start]) {
     const rank = base!.shape.length;
-    if (value!.shape.length !== rank || value!.dtype !== base!.dtype || start!.dtype !== 'i32' || !sameShape(start!.shape, [rank])) {
-      throw new ShapeError(`updateSlice: wants a base, a block of the same rank and dtype and i32[${rank}] starts, got ${[base, value, start].map(String).join(', ')}`);
+    if (
+      value!.shape.length !== rank ||
+      value!.dtype !== base!.dtype ||
+      start!.dtype !== 'i32' ||
+      !sameShape(start!.shape, [rank])
+    ) {
+      throw new ShapeError(
+        `updateSlice: wants a base, a block of the same rank and dtype and i32[${rank}] starts, got ${[base, value, start].map(String).join(', ')}`,
+      );
     }
     return { shape: base!.shape, dtype: base!.dtype };
   },
-  vjp: () => { throw new ShapeError('updateSlice: has no gradient; build the differentiable part with concat or where'); },
+  vjp: () => {
+    throw new ShapeError('updateSlice: has no gradient; build the differentiable part with concat or where');
+  },
   evaluate(node, [base, value, start], shape) {
     const out = base!.data.slice();
     const total = count(value!.shape);

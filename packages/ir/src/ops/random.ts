@@ -28,9 +28,11 @@ export function philox(lo: Expr, hi: Expr, key: Expr): Expr {
 
 /** Uniform in [0, 1) with 24 bits; `key` is `u32[2]` (seed, step), `stream` tells the random tensors of one graph apart. */
 export const uniformOp: RandomOp<{ readonly shape: Shape; readonly stream: number }> = {
-  name: 'uniform', kind: 'random',
+  name: 'uniform',
+  kind: 'random',
   infer([key], { shape }) {
-    if (key!.dtype !== 'u32' || !sameShape(key!.shape, [2])) throw new ShapeError(`uniform: the key must be u32[2] (seed, step), got ${String(key)}`);
+    if (key!.dtype !== 'u32' || !sameShape(key!.shape, [2]))
+      throw new ShapeError(`uniform: the key must be u32[2] (seed, step), got ${String(key)}`);
     return { shape, dtype: 'f32' };
   },
   vjp: () => [undefined],

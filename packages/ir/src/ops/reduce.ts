@@ -10,15 +10,28 @@ import { full } from './source.ts';
 import { broadcastTo, reshape } from './view.ts';
 
 /** The axes that a reduction removes, ascending. */
-export interface ReduceAttrs { readonly axes: readonly number[] }
+export interface ReduceAttrs {
+  readonly axes: readonly number[];
+}
 
-function row(name: string, init: ReduceOp<ReduceAttrs>['init'], combine: ReduceOp<ReduceAttrs>['combine'], vjp: ReduceOp<ReduceAttrs>['vjp']): ReduceOp<ReduceAttrs> {
+function row(
+  name: string,
+  init: ReduceOp<ReduceAttrs>['init'],
+  combine: ReduceOp<ReduceAttrs>['combine'],
+  vjp: ReduceOp<ReduceAttrs>['vjp'],
+): ReduceOp<ReduceAttrs> {
   return {
-    name, kind: 'reduce', init, combine, vjp,
+    name,
+    kind: 'reduce',
+    init,
+    combine,
+    vjp,
     infer([x], { axes }) {
       const { shape, dtype } = x!;
       if (axes.some((a, i) => !Number.isInteger(a) || a < 0 || a >= shape.length || (i > 0 && a <= axes[i - 1]!))) {
-        throw new ShapeError(`${name}: axes [${axes.join(', ')}] of ${showShape(shape)} must be ascending, from 0 to ${shape.length - 1}`);
+        throw new ShapeError(
+          `${name}: axes [${axes.join(', ')}] of ${showShape(shape)} must be ascending, from 0 to ${shape.length - 1}`,
+        );
       }
       return { shape: shape.filter((_, i) => !axes.includes(i)), dtype };
     },
@@ -29,10 +42,21 @@ function row(name: string, init: ReduceOp<ReduceAttrs>['init'], combine: ReduceO
 function spread(node: Tensor, value: Tensor): Tensor {
   const x = node.inputs[0]!;
   const { axes } = node.attrs as ReduceAttrs;
-  return broadcastTo(reshape(value, x.shape.map((d, i) => (axes.includes(i) ? 1 : d))), x.shape);
+  return broadcastTo(
+    reshape(
+      value,
+      x.shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+    ),
+    x.shape,
+  );
 }
 
-export const reduceSum = row('reduceSum', () => 0, (a, b) => e.add(a, b), (n, g) => [spread(n, g)]);
+export const reduceSum = row(
+  'reduceSum',
+  () => 0,
+  (a, b) => e.add(a, b),
+  (n, g) => [spread(n, g)],
+);
 
 /** The gradient goes to the places of the extreme, in equal parts where there are several. */
 function toExtremes(n: Tensor, g: Tensor): Tensor[] {
@@ -44,8 +68,24 @@ function toExtremes(n: Tensor, g: Tensor): Tensor[] {
 }
 /** The smallest and the largest value of each dtype: where a maximum and a minimum begin. */
 const extremes: { readonly [D in DType]: readonly [smallest: number, largest: number] } = {
-  f32: [-Infinity, Infinity], f16: [-Infinity, Infinity], bf16: [-Infinity, Infinity], i32: [-2147483648, 2147483647], u32: [0, 4294967295],
-  i8: [-128, 127], u8: [0, 255], bool: [0, 1],
+  f32: [-Infinity, Infinity],
+  f16: [-Infinity, Infinity],
+  bf16: [-Infinity, Infinity],
+  i32: [-2147483648, 2147483647],
+  u32: [0, 4294967295],
+  i8: [-128, 127],
+  u8: [0, 255],
+  bool: [0, 1],
 };
-export const reduceMax = row('reduceMax', (d) => extremes[d][0], (a, b) => e.max(a, b), toExtremes);
-export const reduceMin = row('reduceMin', (d) => extremes[d][1], (a, b) => e.min(a, b), toExtremes);
+export const reduceMax = row(
+  'reduceMax',
+  (d) => extremes[d][0],
+  (a, b) => e.max(a, b),
+  toExtremes,
+);
+export const reduceMin = row(
+  'reduceMin',
+  (d) => extremes[d][1],
+  (a, b) => e.min(a, b),
+  toExtremes,
+);

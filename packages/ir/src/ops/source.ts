@@ -8,18 +8,28 @@ import type { Dim, Shape } from '../shape.ts';
 import { dimExpr, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 
-interface Named { readonly name: string; readonly shape: Shape; readonly dtype: DType }
+interface Named {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
 
 function checkShape(what: string, shape: Shape): void {
   for (const d of shape) {
-    const good = typeof d === 'number' ? Number.isInteger(d) && d >= 0 : /^[A-Za-z0-9]\w*([+*][A-Za-z0-9]\w*)*$/.test(d);
-    if (!good) throw new ShapeError(`${what}: ${JSON.stringify(d)} in ${showShape(shape)} is not a size; use a whole number ≥ 0 or a name that begins with a letter`);
+    const good =
+      typeof d === 'number' ? Number.isInteger(d) && d >= 0 : /^[A-Za-z0-9]\w*([+*][A-Za-z0-9]\w*)*$/.test(d);
+    if (!good)
+      throw new ShapeError(
+        `${what}: ${JSON.stringify(d)} in ${showShape(shape)} is not a size; use a whole number ≥ 0 or a name that begins with a letter`,
+      );
   }
 }
 
 function named(name: string): SourceOp<Named> {
   return {
-    name, kind: 'source', vjp: () => [],
+    name,
+    kind: 'source',
+    vjp: () => [],
     infer(_, a) {
       checkShape(`${name} '${a.name}'`, a.shape);
       return { shape: a.shape, dtype: a.dtype };
@@ -34,11 +44,14 @@ export const stateOp = named('state');
 
 /** Fixed data, part of the graph. */
 export const constantOp: SourceOp<{ readonly shape: readonly number[]; readonly dtype: DType; readonly data: Data }> = {
-  name: 'constant', kind: 'source', vjp: () => [],
+  name: 'constant',
+  kind: 'source',
+  vjp: () => [],
   infer(_, a) {
     checkShape('constant', a.shape);
     const want = a.shape.reduce((x, y) => x * y, 1);
-    if (a.data.length !== want) throw new ShapeError(`constant: shape ${showShape(a.shape)} has ${want} elements, the data has ${a.data.length}`);
+    if (a.data.length !== want)
+      throw new ShapeError(`constant: shape ${showShape(a.shape)} has ${want} elements, the data has ${a.data.length}`);
     if (!holds(a.data, a.dtype)) throw new ShapeError(`constant: ${a.data.constructor.name} does not hold ${a.dtype}`);
     return { shape: a.shape, dtype: a.dtype };
   },
@@ -46,7 +59,9 @@ export const constantOp: SourceOp<{ readonly shape: readonly number[]; readonly 
 
 /** One number everywhere. */
 export const fullOp: SourceOp<{ readonly shape: Shape; readonly dtype: DType; readonly value: number }> = {
-  name: 'full', kind: 'source', vjp: () => [],
+  name: 'full',
+  kind: 'source',
+  vjp: () => [],
   infer: (_, a) => ({ shape: a.shape, dtype: a.dtype }),
   value: (_, node) => {
     const a = node.attrs as { value: number };
@@ -56,14 +71,18 @@ export const fullOp: SourceOp<{ readonly shape: Shape; readonly dtype: DType; re
 
 /** The position along one axis, as `i32`. */
 export const iotaOp: SourceOp<{ readonly shape: Shape; readonly axis: number }> = {
-  name: 'iota', kind: 'source', vjp: () => [],
+  name: 'iota',
+  kind: 'source',
+  vjp: () => [],
   infer: (_, a) => ({ shape: a.shape, dtype: 'i32' }),
   value: (at, node) => at[(node.attrs as { axis: number }).axis]!,
 };
 
 /** A run-time size as a scalar. */
 export const dimOp: SourceOp<{ readonly dim: Dim; readonly dtype: DType }> = {
-  name: 'dim', kind: 'source', vjp: () => [],
+  name: 'dim',
+  kind: 'source',
+  vjp: () => [],
   infer: (_, a) => ({ shape: [], dtype: a.dtype }),
   value: (_, node) => e.cast(dimExpr((node.attrs as { dim: Dim }).dim), node.dtype),
 };
@@ -84,7 +103,11 @@ export function state<const S extends Shape, D extends DType = 'f32'>(name: stri
 }
 
 /** Fixed data as a tensor; `data` is taken as it is, not copied. */
-export function constant<const S extends readonly number[], D extends DType = 'f32'>(data: Data, shape: S, dtype?: D): Tensor<S, D> {
+export function constant<const S extends readonly number[], D extends DType = 'f32'>(
+  data: Data,
+  shape: S,
+  dtype?: D,
+): Tensor<S, D> {
   return Tensor.make(constantOp, [], { shape, dtype: dtype ?? 'f32', data }) as Tensor<S, D>;
 }
 

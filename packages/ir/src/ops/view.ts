@@ -4,7 +4,17 @@ import type { Expr } from '../expr.ts';
 import { constant, e } from '../expr.ts';
 import type { ViewOp } from '../op.ts';
 import type { Dim, Shape } from '../shape.ts';
-import { broadcastIndex, broadcastShapes, dimExpr, dimProduct, dimSum, flatIndex, sameShape, showShape, unflatten } from '../shape.ts';
+import {
+  broadcastIndex,
+  broadcastShapes,
+  dimExpr,
+  dimProduct,
+  dimSum,
+  flatIndex,
+  sameShape,
+  showShape,
+  unflatten,
+} from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { reduceSum } from './reduce.ts';
 
@@ -12,10 +22,12 @@ const attrsOf = <A>(node: Tensor): A => node.attrs as A;
 
 /** The same elements in row-major order under another shape. */
 export const reshapeOp: ViewOp<{ readonly shape: Shape }> = {
-  name: 'reshape', kind: 'view',
+  name: 'reshape',
+  kind: 'view',
   infer([x], { shape }) {
     const [from, to] = [dimProduct(x!.shape), dimProduct(shape)];
-    if (from !== to) throw new ShapeError(`reshape: ${showShape(x!.shape)} has ${from} elements, ${showShape(shape)} has ${to}`);
+    if (from !== to)
+      throw new ShapeError(`reshape: ${showShape(x!.shape)} has ${from} elements, ${showShape(shape)} has ${to}`);
     return { shape, dtype: x!.dtype };
   },
   index: (out, node) => [{ at: reshapeIndex(node.inputs[0]!.shape, node.shape, out) }],
@@ -31,10 +43,13 @@ function reshapeIndex(from: Shape, to: Shape, out: readonly Expr[]): Expr[] {
 
 /** Axes in another order: axis `i` of the result is axis `perm[i]` of the operand. */
 export const transposeOp: ViewOp<{ readonly perm: readonly number[] }> = {
-  name: 'transpose', kind: 'view',
+  name: 'transpose',
+  kind: 'view',
   infer([x], { perm }) {
     if ([...perm].sort((a, b) => a - b).some((p, i) => p !== i) || perm.length !== x!.shape.length) {
-      throw new ShapeError(`transpose: [${perm.join(', ')}] is not a permutation of the ${x!.shape.length} axes of ${showShape(x!.shape)}`);
+      throw new ShapeError(
+        `transpose: [${perm.join(', ')}] is not a permutation of the ${x!.shape.length} axes of ${showShape(x!.shape)}`,
+      );
     }
     return { shape: perm.map((p) => x!.shape[p]!), dtype: x!.dtype };
   },
@@ -43,13 +58,16 @@ export const transposeOp: ViewOp<{ readonly perm: readonly number[] }> = {
 };
 function inverse(perm: readonly number[]): number[] {
   const out: number[] = [];
-  perm.forEach((p, i) => { out[p] = i; });
+  perm.forEach((p, i) => {
+    out[p] = i;
+  });
   return out;
 }
 
 /** Repeated along new axes and along axes of size 1. */
 export const broadcastOp: ViewOp<{ readonly shape: Shape }> = {
-  name: 'broadcastTo', kind: 'view',
+  name: 'broadcastTo',
+  kind: 'view',
   infer([x], { shape }) {
     if (!sameShape(broadcastShapes('broadcastTo', [x!.shape, shape]), shape)) {
       throw new ShapeError(`broadcastTo: ${showShape(x!.shape)} does not broadcast to ${showShape(shape)}`);
@@ -61,18 +79,32 @@ export const broadcastOp: ViewOp<{ readonly shape: Shape }> = {
 };
 
 /** The elements from `starts` (inclusive) to `ends` (exclusive) by `steps` (≥ 1) along each axis. */
-export const sliceOp: ViewOp<{ readonly starts: readonly number[]; readonly sizes: Shape; readonly steps: readonly number[] }> = {
-  name: 'slice', kind: 'view',
+export const sliceOp: ViewOp<{
+  readonly starts: readonly number[];
+  readonly sizes: Shape;
+  readonly steps: readonly number[];
+}> = {
+  name: 'slice',
+  kind: 'view',
   infer([x], { starts, sizes, steps }) {
     const { shape, dtype } = x!;
     if (starts.length !== shape.length || sizes.length !== shape.length || steps.length !== shape.length) {
-      throw new ShapeError(`slice: ${showShape(shape)} needs a start, size and step for each of its ${shape.length} axes`);
+      throw new ShapeError(
+        `slice: ${showShape(shape)} needs a start, size and step for each of its ${shape.length} axes`,
+      );
     }
     shape.forEach((d, i) => {
       const [start, size, step] = [starts[i]!, sizes[i]!, steps[i]!];
       const whole = size === d && start === 0 && step === 1;
-      const inside = typeof size === 'number' && start >= 0 && step >= 1 && (typeof d === 'string' || size === 0 || start + (size - 1) * step < d);
-      if (!whole && !inside) throw new ShapeError(`slice: ${size} elements from ${start} by ${step} do not lie in axis ${i} of ${showShape(shape)}`);
+      const inside =
+        typeof size === 'number' &&
+        start >= 0 &&
+        step >= 1 &&
+        (typeof d === 'string' || size === 0 || start + (size - 1) * step < d);
+      if (!whole && !inside)
+        throw new ShapeError(
+          `slice: ${size} elements from ${start} by ${step} do not lie in axis ${i} of ${showShape(shape)}`,
+        );
     });
     return { shape: sizes, dtype };
   },
@@ -87,14 +119,21 @@ export const sliceOp: ViewOp<{ readonly starts: readonly number[]; readonly size
 };
 
 /** The inverse of a slice: elements put at `starts` by `steps` into zeros of `shape`. `pad` is this with steps of 1. */
-export const unsliceOp: ViewOp<{ readonly starts: readonly number[]; readonly steps: readonly number[]; readonly shape: Shape }> = {
-  name: 'unslice', kind: 'view',
+export const unsliceOp: ViewOp<{
+  readonly starts: readonly number[];
+  readonly steps: readonly number[];
+  readonly shape: Shape;
+}> = {
+  name: 'unslice',
+  kind: 'view',
   infer: ([x], { shape }) => ({ shape, dtype: x!.dtype }),
   index: (out, node) => {
     const { starts, steps } = attrsOf<{ starts: number[]; steps: number[] }>(node);
     const { shape } = node.inputs[0]!;
     let when: Expr | undefined;
-    const need = (c: Expr): void => { when = when ? e.and(when, c) : c; };
+    const need = (c: Expr): void => {
+      when = when ? e.and(when, c) : c;
+    };
     const at = out.map((x, i) => {
       const [start, step] = [constant(starts[i]!), steps[i]!];
       const size = dimExpr(shape[i]!);
@@ -116,15 +155,25 @@ export const unsliceOp: ViewOp<{ readonly starts: readonly number[]; readonly st
 
 /** Operands one after the other along an axis. */
 export const concatOp: ViewOp<{ readonly axis: number }> = {
-  name: 'concat', kind: 'view',
+  name: 'concat',
+  kind: 'view',
   infer(inputs, { axis }) {
     const first = inputs[0];
     if (!first) throw new ShapeError('concat: needs at least one operand');
     for (const x of inputs) {
-      const fits = x.dtype === first.dtype && x.shape.length === first.shape.length && x.shape.every((d, i) => i === axis || d === first.shape[i]);
-      if (!fits) throw new ShapeError(`concat: ${inputs.map((t) => `${t.dtype}${showShape(t.shape)}`).join(', ')} differ outside of axis ${axis}`);
+      const fits =
+        x.dtype === first.dtype &&
+        x.shape.length === first.shape.length &&
+        x.shape.every((d, i) => i === axis || d === first.shape[i]);
+      if (!fits)
+        throw new ShapeError(
+          `concat: ${inputs.map((t) => `${t.dtype}${showShape(t.shape)}`).join(', ')} differ outside of axis ${axis}`,
+        );
     }
-    return { shape: first.shape.map((d, i) => (i === axis ? dimSum(inputs.map((x) => x.shape[i]!)) : d)), dtype: first.dtype };
+    return {
+      shape: first.shape.map((d, i) => (i === axis ? dimSum(inputs.map((x) => x.shape[i]!)) : d)),
+      dtype: first.dtype,
+    };
   },
   index: (out, node) => {
     const { axis } = attrsOf<{ axis: number }>(node);
@@ -142,8 +191,15 @@ export const concatOp: ViewOp<{ readonly axis: number }> = {
     let start = 0;
     return n.inputs.map((x) => {
       const size = x.shape[axis]!;
-      if (typeof size !== 'number') throw new ShapeError(`concat: no gradient for the run-time size '${size}' in axis ${axis}; fix the size, or stack along another axis`);
-      const part = Tensor.make(sliceOp, [g], { starts: x.shape.map((_, i) => (i === axis ? start : 0)), sizes: x.shape, steps: x.shape.map(() => 1) });
+      if (typeof size !== 'number')
+        throw new ShapeError(
+          `concat: no gradient for the run-time size '${size}' in axis ${axis}; fix the size, or stack along another axis`,
+        );
+      const part = Tensor.make(sliceOp, [g], {
+        starts: x.shape.map((_, i) => (i === axis ? start : 0)),
+        sizes: x.shape,
+        steps: x.shape.map(() => 1),
+      });
       start += size;
       return part;
     });
@@ -152,7 +208,8 @@ export const concatOp: ViewOp<{ readonly axis: number }> = {
 
 /** Elements in reverse order along some axes. */
 export const flipOp: ViewOp<{ readonly axes: readonly number[] }> = {
-  name: 'flip', kind: 'view',
+  name: 'flip',
+  kind: 'view',
   infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   index: (out, node) => {
     const { axes } = attrsOf<{ axes: number[] }>(node);

@@ -15,8 +15,10 @@ import { Tensor } from '../tensor.ts';
 export interface WindowAttrs {
   readonly axis: number;
   /** Positions before and after the windows: the size of `axis` of the whole and the number of windows. */
-  readonly whole: Dim; readonly windows: Dim;
-  readonly stride: number; readonly dilation: number;
+  readonly whole: Dim;
+  readonly windows: Dim;
+  readonly stride: number;
+  readonly dilation: number;
   /** Zeros imagined before the first element. */
   readonly before: number;
 }
@@ -24,17 +26,24 @@ export interface WindowAttrs {
 const of = (node: Tensor): WindowAttrs => node.attrs as WindowAttrs;
 
 function replaceAxis(what: string, x: { readonly shape: readonly Dim[] }, axis: number, from: Dim, to: Dim): Dim[] {
-  if (x.shape[axis] !== from || axis + 1 >= x.shape.length) throw new ShapeError(`${what}: axis ${axis} of ${showShape(x.shape)} must be ${from}, followed by the axis of offsets`);
+  if (x.shape[axis] !== from || axis + 1 >= x.shape.length)
+    throw new ShapeError(
+      `${what}: axis ${axis} of ${showShape(x.shape)} must be ${from}, followed by the axis of offsets`,
+    );
   return x.shape.map((d, i) => (i === axis ? to : d));
 }
 
 /** From `[whole, offsets]` to `[windows, offsets]`. */
 export const windowOp: ViewOp<WindowAttrs> = {
-  name: 'window', kind: 'view',
+  name: 'window',
+  kind: 'view',
   infer: ([x], a) => ({ shape: replaceAxis('window', x!, a.axis, a.whole, a.windows), dtype: x!.dtype }),
   index(out, node) {
     const { axis, whole, stride, dilation, before } = of(node);
-    const position = e.sub(e.add(e.mul(out[axis]!, constant(stride)), e.mul(out[axis + 1]!, constant(dilation))), constant(before));
+    const position = e.sub(
+      e.add(e.mul(out[axis]!, constant(stride)), e.mul(out[axis + 1]!, constant(dilation))),
+      constant(before),
+    );
     const inside = e.and(e.le(constant(0), position), e.lt(position, dimExpr(whole)));
     return [{ at: out.map((x, i): Expr => (i === axis ? position : x)), when: inside }];
   },
@@ -43,14 +52,17 @@ export const windowOp: ViewOp<WindowAttrs> = {
 
 /** From `[windows, offsets]` to `[whole, offsets]`, zero where no window has the position at that offset. */
 export const unwindowOp: ViewOp<WindowAttrs> = {
-  name: 'unwindow', kind: 'view',
+  name: 'unwindow',
+  kind: 'view',
   infer: ([x], a) => ({ shape: replaceAxis('unwindow', x!, a.axis, a.windows, a.whole), dtype: x!.dtype }),
   index(out, node) {
     const { axis, windows, stride, dilation, before } = of(node);
     const start = e.sub(e.add(out[axis]!, constant(before)), e.mul(out[axis + 1]!, constant(dilation)));
     const window = e.div(start, constant(stride));
     const exact = e.and(e.le(constant(0), start), e.eq(e.mod(start, constant(stride)), constant(0)));
-    return [{ at: out.map((x, i): Expr => (i === axis ? window : x)), when: e.and(exact, e.lt(window, dimExpr(windows))) }];
+    return [
+      { at: out.map((x, i): Expr => (i === axis ? window : x)), when: e.and(exact, e.lt(window, dimExpr(windows))) },
+    ];
   },
   vjp: (n, g) => [Tensor.make(windowOp, [g], of(n))],
 };
