@@ -10,7 +10,7 @@ export type { IntervalStrategy, TrainingArgumentsFields, TrainingArgumentsInit }
 export type { AliasName, IgnoredName, RefusedName } from './argument-names.ts';
 export type { InputSpec, ParameterData, ProcessingClass, Sink, TrainableModel } from './model.ts';
 
-export type { Feature, Dataset } from './data/dataset.ts';
+export type { Dataset, DatasetWithAt, DatasetWithGet, Feature, MaybeLater } from './data/dataset.ts';
 export { dataCollatorWithPadding } from './data/collate.ts';
 export type { Batch, CollatorOptions, DataCollator } from './data/collate.ts';
 

@@ -45,14 +45,19 @@ export interface TrainableModel {
 
 /** Where numbers are logged; a TensorBoard file writer is one. Calls return at once, `flush` waits for the disk. */
 export interface Sink {
+  /** A number at a step. */
   scalar(tag: string, value: number, step: number): void;
+  /** A text in Markdown. */
   text?(tag: string, markdown: string, step: number): void;
+  /** Everything logged so far is on the disk. */
   flush(): Promise<void>;
+  /** The same, and nothing more is logged. */
   close(): Promise<void>;
 }
 
 /** What is saved beside a model: a tokenizer. Its padding token is used by the default collator. */
 export interface ProcessingClass {
   readonly pad_token_id?: number | null | undefined;
+  /** Writes its files into a folder; a promise is awaited. */
   save_pretrained?(folder: string): unknown;
 }

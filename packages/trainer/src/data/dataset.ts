@@ -4,11 +4,25 @@ import { TrainerError } from '../errors.ts';
 /** An example: fields by name, such as `{ input_ids, attention_mask, label }`; numbers, or (nested) lists of numbers. */
 export type Feature = object;
 
+/** An example, or a promise of it. */
+export type MaybeLater = Feature | undefined | Promise<Feature | undefined>;
+
+/** A dataset that is asked with `at`. */
+export interface DatasetWithAt {
+  readonly length: number;
+  /** The example at `index`, from 0. */
+  at(index: number): MaybeLater;
+}
+
+/** A dataset that is asked with `get`. */
+export interface DatasetWithGet {
+  readonly length: number;
+  /** The example at `index`, from 0. */
+  get(index: number): MaybeLater;
+}
+
 /** Examples by position: an array, or anything with `at(i)` or `get(i)`, which may have to wait. */
-export type Dataset =
-  | ArrayLike<Feature>
-  | { readonly length: number; at(index: number): Feature | undefined | Promise<Feature | undefined> }
-  | { readonly length: number; get(index: number): Feature | undefined | Promise<Feature | undefined> };
+export type Dataset = ArrayLike<Feature> | DatasetWithAt | DatasetWithGet;
 
 /** The example at `index`. @throws TrainerError if there is none */
 export async function example(dataset: Dataset, index: number): Promise<Feature> {
