@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cpu } from '@sinter/backend-cpu';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test, vi } from 'vitest';
 import { iris, mlp } from '../test/mlp.ts';
 import type { TrainingArgumentsInit } from './arguments.ts';
 import { TrainingArguments } from './arguments.ts';
@@ -146,6 +146,7 @@ test('a run that is stopped can be resumed, even where checkpoints have only the
 
 test('a step that fails names the last checkpoint of its own run, and leaves it as it was', async () => {
   await folders('checkpoint-500'); // of some earlier run
+  const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
   const far = iris.map((one, i) => (i < 120 ? one : { ...one, features: [3e38, 3e38, 3e38, 3e38] }));
   const run = (args: TrainingArgumentsInit): Trainer =>
     trainer({ train_sampling_strategy: 'sequential', ...args }, { model: mlp({ linear: true }), train_dataset: far });
@@ -153,6 +154,7 @@ test('a step that fails names the last checkpoint of its own run, and leaves it 
   const first = await none.train().catch((e: unknown) => e);
   expect(first).toMatchObject({ name: 'NonFiniteLossError', step: 5, checkpoint: undefined });
   expect((first as Error).message).toContain('There is no checkpoint yet');
+  expect(warn.mock.calls[0]![0]).toContain(`${folder} has checkpoints of an earlier run`);
 
   await using some = run({ gradient_accumulation_steps: 2, per_device_train_batch_size: 15 });
   const second = await some.train().catch((e: unknown) => e);
@@ -160,4 +162,5 @@ test('a step that fails names the last checkpoint of its own run, and leaves it 
   expect(second).toMatchObject({ step: 5, checkpoint: join(folder, 'checkpoint-3') });
   expect(await checkpoints(folder)).toEqual([3, 500].map((step) => join(folder, `checkpoint-${step}`)));
   for (const { data } of some.model.parameters.values()) expect([...data].every(Number.isFinite)).toBe(true);
+  warn.mockRestore();
 });

@@ -35,10 +35,18 @@ test('tensors are read as they were written, also by the reader of models', asyn
   await file.close();
 });
 
+/** Other text of the same length in the header. */
+const replaced = (whole: Buffer, from: string, to: string): Buffer => {
+  expect(whole.toString('latin1')).toContain(from);
+  return Buffer.from(whole.toString('latin1').replace(from, to), 'latin1');
+};
+
 test.each<[string, (whole: Buffer) => Buffer]>([
   ['it ends within its header', (whole) => whole.subarray(0, 20)],
   ['it ends within its header', (whole) => whole.subarray(0, 3)],
   ['does not lie whole within the file', (whole) => whole.subarray(0, whole.length - 1)],
+  ["'none' has no shape or place", (whole) => replaced(whole, '"shape":[0]', '"shape": 0 ')],
+  ["'none' has the dtype BF9", (whole) => replaced(whole, '{"dtype":"F32","shape":[0]', '{"dtype":"BF9","shape":[0]')],
   ['its header is not JSON', (whole) => Buffer.from(whole).fill(0x7b, 8, 12)],
 ])('a damaged file: %s', async (message, damage) => {
   const path = join(root, 'damaged.safetensors');

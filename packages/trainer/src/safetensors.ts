@@ -48,20 +48,22 @@ export async function readTensors(path: string): Promise<Record<string, StoredTe
   });
   const end = bytes.length < 8 ? Infinity : 8 + Number(bytes.readBigUInt64LE(0));
   if (end > bytes.length) throw damaged('it ends within its header');
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  let header: Record<string, { dtype?: unknown; shape?: unknown; data_offsets?: unknown }> | null;
   try {
     header = JSON.parse(bytes.toString('utf8', 8, end)) as typeof header;
   } catch (error) {
     throw damaged('its header is not JSON', error);
   }
   const dtypes = Object.fromEntries(Object.entries(codes).map(([dtype, code]) => [code, dtype as keyof typeof codes]));
-  const { __metadata__: _, ...entries } = header;
+  const { __metadata__: _, ...entries } = header ?? {};
   return Object.fromEntries(
     Object.entries(entries).map(([name, { dtype: code, shape, data_offsets }]) => {
-      const dtype = dtypes[code];
+      const dtype = dtypes[String(code)];
+      if (!dtype)
+        throw damaged(`'${name}' has the dtype ${String(code)}, not one of ${Object.keys(dtypes).join(', ')}`);
+      if (!areSizes(shape) || !areSizes(data_offsets)) throw damaged(`'${name}' has no shape or place`);
       const count = shape.reduce((a, b) => a * b, 1);
-      const [from, to] = data_offsets;
-      if (!dtype) throw damaged(`'${name}' has the dtype ${code}, not one of ${Object.keys(dtypes).join(', ')}`);
+      const [from = 0, to = 0] = data_offsets;
       if (to - from !== count * 4 || end + to > bytes.length)
         throw damaged(`'${name}' [${shape.join(', ')}] does not lie whole within the file`);
       return [
@@ -70,4 +72,8 @@ export async function readTensors(path: string): Promise<Record<string, StoredTe
       ];
     }),
   );
+}
+
+function areSizes(x: unknown): x is readonly number[] {
+  return Array.isArray(x) && x.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
