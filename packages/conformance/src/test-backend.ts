@@ -1,14 +1,19 @@
 /** The whole suite as one function. */
 import type { Backend } from '@sinter/compiler';
+import { addressingTests } from './groups/addressing.ts';
 import { contractionTests } from './groups/contractions.ts';
 import { goldenTests } from './groups/goldens.ts';
 import { gradientTests } from './groups/gradients.ts';
+import { programTests } from './groups/programs.ts';
+import { randomGraphTests } from './groups/random-graphs.ts';
 import { shapeTests } from './groups/shapes.ts';
+import { sizeTests } from './groups/sizes.ts';
+import { stateTests } from './groups/state.ts';
 import type { Runner } from './runner.ts';
 import type { Suite } from './suite.ts';
 
 /** The groups in the order in which they run: what is small and fails clearly comes first. */
-const groups: readonly ((suite: Suite) => void)[] = [goldenTests, gradientTests, shapeTests, contractionTests];
+const groups: readonly ((suite: Suite) => void)[] = [goldenTests, gradientTests, shapeTests, contractionTests, addressingTests, sizeTests, stateTests, programTests, randomGraphTests];
 
 /** Where the tests are declared, and how much is tried. */
 export interface TestBackendOptions extends Runner {

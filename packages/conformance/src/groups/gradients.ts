@@ -27,7 +27,7 @@ const two = (f: (a: Tensor, b: Tensor) => Tensor, a: TensorData, b: TensorData):
 const samples: Readonly<Record<string, Sample>> = {
   'add, broadcast': two(ir.add, any(3, 1), any(1, 4)), 'sub, broadcast': two(ir.sub, any(4), any(3, 4)), 'mul, broadcast': two(ir.mul, any(3, 1), any(4)),
   'div, broadcast': two(ir.div, any(2, 3), positive(3)), pow: two(ir.pow, positive(5), any(5)), 'a square': one((x) => ir.mul(x, x)),
-  minimum: two(ir.minimum, spread(6), tensorOf([6], [0.5, -0.5, 0.2, -0.2, 0.8, -0.8])), maximum: two(ir.maximum, spread(6), tensorOf([6], [0.5, -0.5, 0.2, -0.2, 0.8, -0.8])),
+  minimum: two(ir.minimum, spread(6), tensorOf([6], [0.5, -0.5, 0.24, -0.24, 0.8, -0.8])), maximum: two(ir.maximum, spread(6), tensorOf([6], [0.5, -0.5, 0.24, -0.24, 0.8, -0.8])),
   neg: one(ir.neg), abs: one(ir.abs), exp: one(ir.exp), log: one(ir.log, positive(5)), sqrt: one(ir.sqrt, positive(5)), sin: one(ir.sin), cos: one(ir.cos),
   tanh: one(ir.tanh), erf: one(ir.erf), rsqrt: one(ir.rsqrt, positive(5)), reciprocal: one(ir.reciprocal, positive(5)),
   relu: one(ir.relu), sigmoid: one(ir.sigmoid), silu: one(ir.silu), softplus: one(ir.softplus), gelu: one((x) => ir.gelu(x)),

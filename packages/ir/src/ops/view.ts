@@ -8,7 +8,9 @@ import {
   broadcastIndex,
   broadcastShapes,
   dimExpr,
+  dimNames,
   dimProduct,
+  dimSize,
   dimSum,
   flatIndex,
   sameShape,
@@ -97,10 +99,11 @@ export const sliceOp: ViewOp<{
       const [start, size, step] = [starts[i]!, sizes[i]!, steps[i]!];
       const whole = size === d && start === 0 && step === 1;
       const inside =
-        typeof size === 'number' &&
         start >= 0 &&
         step >= 1 &&
-        (typeof d === 'string' || size === 0 || start + (size - 1) * step < d);
+        (typeof size === 'string'
+          ? step === 1 && leaves(d, size) >= start
+          : typeof d === 'string' || size === 0 || start + (size - 1) * step < d);
       if (!whole && !inside)
         throw new ShapeError(
           `slice: ${size} elements from ${start} by ${step} do not lie in axis ${i} of ${showShape(shape)}`,
@@ -117,6 +120,13 @@ export const sliceOp: ViewOp<{
     return [Tensor.make(unsliceOp, [g], { starts, steps, shape: n.inputs[0]!.shape })];
   },
 };
+
+/** What is left of a size when a part that is known by name is taken from it: 3 of `'n+3'` and `'n'`; NaN if that is no number. */
+function leaves(whole: Dim, part: Dim): number {
+  const numberIn = (dim: Dim): number => dimSize(dim, Object.fromEntries(dimNames(dim).map((name) => [name, 0])));
+  const rest = numberIn(whole) - numberIn(part);
+  return dimSum([part, rest]) === dimSum([whole]) ? rest : NaN;
+}
 
 /** The inverse of a slice: elements put at `starts` by `steps` into zeros of `shape`. `pad` is this with steps of 1. */
 export const unsliceOp: ViewOp<{
@@ -188,19 +198,19 @@ export const concatOp: ViewOp<{ readonly axis: number }> = {
   },
   vjp: (n, g) => {
     const { axis } = attrsOf<{ axis: number }>(n);
-    let start = 0;
+    let start: Dim = 0;
     return n.inputs.map((x) => {
-      const size = x.shape[axis]!;
-      if (typeof size !== 'number')
+      if (typeof start !== 'number')
         throw new ShapeError(
-          `concat: no gradient for the run-time size '${size}' in axis ${axis}; fix the size, or stack along another axis`,
+          `concat: no gradient of what stands behind the run-time size '${start}' in axis ${axis}; fix the size, put it last, or stack along another axis`,
         );
+      const first = start;
       const part = Tensor.make(sliceOp, [g], {
-        starts: x.shape.map((_, i) => (i === axis ? start : 0)),
+        starts: x.shape.map((_, i) => (i === axis ? first : 0)),
         sizes: x.shape,
         steps: x.shape.map(() => 1),
       });
-      start += size;
+      start = dimSum([start, x.shape[axis]!]);
       return part;
     });
   },
