@@ -65,19 +65,18 @@ function build(recipe: Recipe): RandomGraph {
   leaf(ir.input('z', [extent(2), extent(0), extent(3)]));
   leaf(ir.input('w', [extent(3), extent(1)]));
   const numeric = [s[4]!, s[5]!].map((v) => 1 + (v % 17)) as [number, number];
-  leaf(ir.state('a', numeric));
-  leaf(ir.state('b', numeric));
-  leaf(ir.state('c', [numeric[1]]));
+  const states = [ir.state('a', numeric), ir.state('b', numeric), ir.state('c', [numeric[1]])] as const;
+  states.forEach(leaf);
   const ids = ir.input('ids', [pick([1, 3, 8, 'n'], s[6]!)], 'i32');
 
   for (const step of recipe.steps) apply(step, pool, give, ids);
 
   const used = new Set(pool.flatMap(({ t }) => t.inputs));
-  const ends = pool.slice(7).filter(({ t }) => !used.has(t));
+  const ends = pool.filter(({ t }) => t.op.kind !== 'source' && !used.has(t));
   const outputs: Record<string, Tensor> = Object.fromEntries([...ends.slice(-4), pick(pool, recipe.outputs)].map(({ t }, i) => [`o${i}`, t]));
   if (recipe.gradient) {
     const end = ends.findLast((x) => x.smooth && !x.exact && x.bound > 0);
-    const wrt = pool.slice(0, 7).filter(({ t }) => end && ir.topological([end.t]).includes(t)).slice(0, 3);
+    const wrt = pool.filter(({ t }) => t.op.kind === 'source' && end && ir.topological([end.t]).includes(t)).slice(0, 3);
     if (end) ir.gradients(ir.mean(ir.square(end.t)) as Tensor, wrt.map(({ t }) => t)).forEach((g, i) => { outputs[`g${i}`] = g; });
   }
   const updates: Record<string, Tensor> = {};
@@ -90,7 +89,7 @@ function build(recipe: Recipe): RandomGraph {
     shaped('b', numeric, recipe.outputs >> 1);
     shaped('c', [numeric[1]], recipe.outputs >> 2);
     // States are only part of a graph that reads them.
-    pool.slice(4, 7).forEach(({ t }) => { outputs[`old ${ir.sourceName(t)}`] = ir.max(t); });
+    for (const t of states) outputs[`old ${ir.sourceName(t)}`] = ir.max(t);
   }
   const graph = ir.graph('random', { outputs, updates });
   const valuesOf = (tensors: ir.Tensors, sizes: Readonly<Record<string, number>>, seed: number): Record<string, TensorData> =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Tensor } from './index.ts';
 import {
   abs, add, argmax, attention, avgPool2d, broadcastTo, cast, ceil, clamp, concat, constant, contract, conv1d, conv2d, cos, crossEntropy, div, dropout, embedding, equal, erf, evaluate, exp, expandDims, flip, floor,
-  full, gather, gelu, gradients, graph, input, layerNorm, less, linear, log, logSoftmax, logSumExp, matmul, max, maximum, maxPool2d, mean, min, minimum, mod, mul, neg, ops, pad, pow, reciprocal, relu, reshape,
+  full, gather, gelu, gradients, graph, input, iota, layerNorm, less, linear, log, logSoftmax, logSumExp, matmul, max, maximum, maxPool2d, mean, min, minimum, mod, mul, neg, ops, pad, pow, reciprocal, relu, reshape,
   rmsNorm, round, rsqrt, scatterAdd, sigmoid, sign, silu, sin, slice, softmax, softplus, sqrt, square, squeeze, stack, stopGradient, sub, sum, takeAlongAxis, tanh, topological, transpose, updateSlice, vjp, where, windows,
 } from './index.ts';
 import { sampleData } from './samples.test.kit.ts';
@@ -138,9 +138,14 @@ describe('edges', () => {
     const y = updateSlice(x, input('v', [1]), input('at', [1], 'i32'));
     expect(() => gradients(sum(y), [x])).toThrow('updateSlice: has no gradient; build the differentiable part with concat or where');
   });
-  test('a concat along a run-time size has none yet, and says so', () => {
+  test('a pad of a run-time size, and a concat that ends with one', () => {
     const x = input('x', ['n']);
-    expect(() => gradients(sum(concat([x, x])), [x])).toThrow("concat: no gradient for the run-time size 'n' in axis 0");
+    const g = graph('g', { outputs: { x: gradients(sum(mul(pad(concat([constant(Float32Array.of(5, 6), [2]), x]), [1], [3]), cast(iota(['n+6'], 0), 'f32'))), [x])[0] } });
+    expect([...evaluate(g, { x: { data: Float32Array.of(0, 0), shape: [2] } }).outputs.x!.data]).toEqual([3, 4]);
+  });
+  test('what stands behind a run-time size in a concat has none, and says so', () => {
+    const x = input('x', ['n']);
+    expect(() => gradients(sum(concat([x, x])), [x])).toThrow("concat: no gradient of what stands behind the run-time size 'n' in axis 0");
   });
   test('run-time sizes are summed back', () => {
     const [x, b] = [input('x', ['n', 2]), input('b', [2])];
