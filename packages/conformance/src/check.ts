@@ -15,7 +15,12 @@ export class ConformanceError extends Error {
 }
 
 /** Compiles, hands the program over, and closes it whatever happens. */
-export async function withProgram<T>(g: Graph, backend: Backend, options: CompileOptions, use: (program: Program) => Promise<T>): Promise<T> {
+export async function withProgram<T>(
+  g: Graph,
+  backend: Backend,
+  options: CompileOptions,
+  use: (program: Program) => Promise<T>,
+): Promise<T> {
   const program = await compile(g, backend, options);
   try {
     return await use(program);
@@ -57,37 +62,60 @@ export async function checkGraph(g: Graph, backend: Backend, options: CheckOptio
 /** All state of a program that belongs to a graph. */
 export async function readState(program: Program, g: Graph): Promise<Record<string, TensorData>> {
   const out: Record<string, TensorData> = {};
-  for (const [name, t] of Object.entries(g.state)) out[name] = { data: await program.state.read(name), shape: shapeSize(t.shape, {}) };
+  for (const [name, t] of Object.entries(g.state))
+    out[name] = { data: await program.state.read(name), shape: shapeSize(t.shape, {}) };
   return out;
 }
 
 /** State with zeros where none is given. */
 export function completeState(g: Graph, given: Values = {}): Record<string, TensorData> {
-  return Object.fromEntries(Object.entries(g.state).map(([name, t]) => {
-    const shape = shapeSize(t.shape, {});
-    return [name, given[name] ?? { shape, data: dataFor(t.dtype, shape.reduce((a, b) => a * b, 1)) }];
-  }));
+  return Object.fromEntries(
+    Object.entries(g.state).map(([name, t]) => {
+      const shape = shapeSize(t.shape, {});
+      return [
+        name,
+        given[name] ?? {
+          shape,
+          data: dataFor(
+            t.dtype,
+            shape.reduce((a, b) => a * b, 1),
+          ),
+        },
+      ];
+    }),
+  );
 }
 
 /** The largest number that goes into a graph. */
 export function scaleOf(g: Graph, inputs: Values, state: Values): number {
-  const of = (record: Tensors, values: Values): number[] => Object.entries(record).filter(([, t]) => t.dtype === 'f32').map(([name]) => largest(values[name]!, 'f32'));
+  const of = (record: Tensors, values: Values): number[] =>
+    Object.entries(record)
+      .filter(([, t]) => t.dtype === 'f32')
+      .map(([name]) => largest(values[name]!, 'f32'));
   return Math.max(0, ...of(g.inputs, inputs), ...of(g.state, state));
 }
 
 /** Fails, with the graph as text, where one of the results is not what it should be. */
 export function compareAll(
-  g: Graph, tensors: Tensors, found: Values, wanted: Values,
+  g: Graph,
+  tensors: Tensors,
+  found: Values,
+  wanted: Values,
   options: { readonly scale?: number; readonly tolerance?: CheckOptions['tolerance']; readonly what?: string },
 ): void {
   const { scale = 0, tolerance = {}, what } = options;
   const wrong = Object.entries(tensors).flatMap(([name, t]: [string, Tensor]) => {
-    const text = difference({ found: found[name], wanted: wanted[name]!, dtype: t.dtype, scale }, typeof tolerance === 'function' ? tolerance(name) : tolerance);
+    const text = difference(
+      { found: found[name], wanted: wanted[name]!, dtype: t.dtype, scale },
+      typeof tolerance === 'function' ? tolerance(name) : tolerance,
+    );
     return text === undefined ? [] : [`'${name}' (${t.op.name}) ${text}`];
   });
   if (wrong.length === 0) return;
   const text = printGraph(g);
-  throw new ConformanceError(`${what ? `${what}: ` : ''}${wrong.join('\n')}\n${text.length > 4000 ? `${text.slice(0, 4000)}…` : text}`);
+  throw new ConformanceError(
+    `${what ? `${what}: ` : ''}${wrong.join('\n')}\n${text.length > 4000 ? `${text.slice(0, 4000)}…` : text}`,
+  );
 }
 
 /** Fails where two results are not the same bits. */
@@ -95,7 +123,8 @@ export function sameBits(what: string, found: Data, wanted: Data): void {
   const bytes = (d: Data): Uint8Array => new Uint8Array(d.buffer, d.byteOffset, d.byteLength);
   const [a, b] = [bytes(found), bytes(wanted)];
   const at = a.findIndex((v, i) => v !== b[i]);
-  if (a.length !== b.length || at >= 0) throw new ConformanceError(`${what}: element ${Math.floor(at / found.BYTES_PER_ELEMENT)} is not the same bits`);
+  if (a.length !== b.length || at >= 0)
+    throw new ConformanceError(`${what}: element ${Math.floor(at / found.BYTES_PER_ELEMENT)} is not the same bits`);
 }
 
 /** Fails where something does not hold. */
@@ -112,5 +141,8 @@ export async function rejects(what: string, run: () => Promise<unknown>, name: s
     error = caught;
   }
   assert(error instanceof Error, `${what}: nothing was thrown, wanted a ${name}`);
-  assert(error.name === name && error.message.includes(text), `${what}: wanted a ${name} with '${text}', got ${error.name}: ${error.message}`);
+  assert(
+    error.name === name && error.message.includes(text),
+    `${what}: wanted a ${name} with '${text}', got ${error.name}: ${error.message}`,
+  );
 }

@@ -34,11 +34,17 @@ export interface Compared {
 }
 
 /** What differs between a result and what it should be, as text that says where; `undefined` where nothing does. */
-export function difference({ found, wanted, dtype, scale = 0 }: Compared, tolerance: Tolerance = {}): string | undefined {
+export function difference(
+  { found, wanted, dtype, scale = 0 }: Compared,
+  tolerance: Tolerance = {},
+): string | undefined {
   if (!found) return 'is missing';
-  if (found.shape.join() !== wanted.shape.join()) return `has the shape [${found.shape.join(', ')}], wanted [${wanted.shape.join(', ')}]`;
-  if (found.data.length !== wanted.data.length) return `has ${found.data.length} elements, wanted ${wanted.data.length}`;
-  if (found.data.constructor !== wanted.data.constructor) return `is in a ${found.data.constructor.name}, wanted a ${wanted.data.constructor.name}`;
+  if (found.shape.join() !== wanted.shape.join())
+    return `has the shape [${found.shape.join(', ')}], wanted [${wanted.shape.join(', ')}]`;
+  if (found.data.length !== wanted.data.length)
+    return `has ${found.data.length} elements, wanted ${wanted.data.length}`;
+  if (found.data.constructor !== wanted.data.constructor)
+    return `is in a ${found.data.constructor.name}, wanted a ${wanted.data.constructor.name}`;
   const real = dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
   const { relative = 1e-5, absolute = 1e-6 } = real ? tolerance : exact;
   const get = decoder(dtype);
@@ -56,8 +62,10 @@ export function difference({ found, wanted, dtype, scale = 0 }: Compared, tolera
   }
   if (wrong === 0) return undefined;
   const index = positionOf(at, wanted.shape).join(', ');
-  return `${dtype}[${wanted.shape.join(', ')}] differs in ${wrong} of ${wanted.data.length} elements, most at [${index}]: `
-    + `${get(found.data[at]!)}, wanted ${get(wanted.data[at]!)} ± ${limit + relative * Math.abs(get(wanted.data[at]!))}`;
+  return (
+    `${dtype}[${wanted.shape.join(', ')}] differs in ${wrong} of ${wanted.data.length} elements, most at [${index}]: ` +
+    `${get(found.data[at]!)}, wanted ${get(wanted.data[at]!)} ± ${limit + relative * Math.abs(get(wanted.data[at]!))}`
+  );
 }
 
 /** The largest finite absolute value of a tensor. */

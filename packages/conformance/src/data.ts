@@ -25,7 +25,10 @@ export function random(seed: number): () => number {
 }
 
 /** Numbers that look random. */
-export function noise(shape: readonly number[], { seed = 0, low = -1, high = 1, dtype = 'f32' }: NoiseOptions = {}): TensorData {
+export function noise(
+  shape: readonly number[],
+  { seed = 0, low = -1, high = 1, dtype = 'f32' }: NoiseOptions = {},
+): TensorData {
   const next = random(seed);
   const whole = dtype !== 'f32' && dtype !== 'f16' && dtype !== 'bf16';
   const values = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {

@@ -13,7 +13,17 @@ import type { Runner } from './runner.ts';
 import type { Suite } from './suite.ts';
 
 /** The groups in the order in which they run: what is small and fails clearly comes first. */
-const groups: readonly ((suite: Suite) => void)[] = [goldenTests, gradientTests, shapeTests, contractionTests, addressingTests, sizeTests, stateTests, programTests, randomGraphTests];
+const groups: readonly ((suite: Suite) => void)[] = [
+  goldenTests,
+  gradientTests,
+  shapeTests,
+  contractionTests,
+  addressingTests,
+  sizeTests,
+  stateTests,
+  programTests,
+  randomGraphTests,
+];
 
 /** Where the tests are declared, and how much is tried. */
 export interface TestBackendOptions extends Runner {

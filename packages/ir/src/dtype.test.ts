@@ -1,5 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { bf16ToF32, dataFor, dataFrom, dataView, decoder, dtypeBytes, dtypes, encoder, f16ToF32, f32ToBf16, f32ToF16, holds, isFloat } from './dtype.ts';
+import {
+  bf16ToF32,
+  dataFor,
+  dataFrom,
+  dataView,
+  decoder,
+  dtypeBytes,
+  dtypes,
+  encoder,
+  f16ToF32,
+  f32ToBf16,
+  f32ToF16,
+  holds,
+  isFloat,
+} from './dtype.ts';
 
 /** Bits of the finite non-negative numbers of a format, in ascending order: rounding is checked between each two. */
 const finite = (infinity: number): number[] => Array.from({ length: infinity }, (_, bits) => bits);
@@ -26,9 +40,14 @@ describe.each([
       if (Math.fround(middle) !== middle) continue;
       const step = (high - low) / 64;
       const even = bits % 2 === 0 ? bits : bits + 1;
-      for (const [value, want] of [[middle, even], [middle - step, bits], [middle + step, bits + 1]] as const) {
+      for (const [value, want] of [
+        [middle, even],
+        [middle - step, bits],
+        [middle + step, bits + 1],
+      ] as const) {
         if (Math.fround(value) !== value) continue;
-        if (toBits(value) !== want || toBits(-value) !== (want | 0x8000)) throw new Error(`${value} became ${toBits(value)}, wanted ${want}`);
+        if (toBits(value) !== want || toBits(-value) !== (want | 0x8000))
+          throw new Error(`${value} became ${toBits(value)}, wanted ${want}`);
       }
     }
   });

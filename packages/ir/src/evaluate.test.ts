@@ -1,7 +1,33 @@
 import { describe, expect, test } from 'vitest';
 import type { DType, MapOp, Tensor } from './index.ts';
 import {
-  add, cast, constant, contract, dataFrom, decoder, dimValue, evaluate, flip, full, gather, graph, GraphError, input, iota, max, mean, min, pad, scatterAdd, ShapeError, slice, state, sum, uniform, updateSlice, variable,
+  add,
+  cast,
+  constant,
+  contract,
+  dataFrom,
+  decoder,
+  dimValue,
+  evaluate,
+  flip,
+  full,
+  gather,
+  graph,
+  GraphError,
+  input,
+  iota,
+  max,
+  mean,
+  min,
+  pad,
+  scatterAdd,
+  ShapeError,
+  slice,
+  state,
+  sum,
+  uniform,
+  updateSlice,
+  variable,
 } from './index.ts';
 import { builder } from './tensor.ts';
 import { philox } from './ops/random.ts';
@@ -9,22 +35,36 @@ import { scalarFunction } from './scalar.ts';
 import type { Expr } from './expr.ts';
 import { constant as word, dtypeOf } from './expr.ts';
 
-const f32 = (values: number[], ...shape: number[]) => ({ shape: shape.length > 0 ? shape : [values.length], data: Float32Array.from(values) });
+const f32 = (values: number[], ...shape: number[]) => ({
+  shape: shape.length > 0 ? shape : [values.length],
+  data: Float32Array.from(values),
+});
 /** The value of a graph without inputs. */
-const value = (t: Tensor): number[] => Array.from(evaluate(graph('t', { outputs: { t } })).outputs.t!.data as ArrayLike<number> & Iterable<number>, decoder(t.dtype));
-const of = (dtype: DType, values: number[], ...shape: number[]): Tensor => constant(dataFrom(dtype, values), shape.length > 0 ? shape : [values.length], dtype);
+const value = (t: Tensor): number[] =>
+  Array.from(
+    evaluate(graph('t', { outputs: { t } })).outputs.t!.data as ArrayLike<number> & Iterable<number>,
+    decoder(t.dtype),
+  );
+const of = (dtype: DType, values: number[], ...shape: number[]): Tensor =>
+  constant(dataFrom(dtype, values), shape.length > 0 ? shape : [values.length], dtype);
 
 describe('state', () => {
   test('updates see the state as it was', () => {
     const [a, b] = [state('a', [2]), state('b', [2])];
     const g = graph('swap', { outputs: { sum: add(a, b) }, updates: { a: b, b: a } });
     const { outputs, updates } = evaluate(g, {}, { a: f32([1, 2]), b: f32([3, 4]) });
-    expect([[...outputs.sum!.data], [...updates.a!.data], [...updates.b!.data]]).toEqual([[4, 6], [3, 4], [1, 2]]);
+    expect([[...outputs.sum!.data], [...updates.a!.data], [...updates.b!.data]]).toEqual([
+      [4, 6],
+      [3, 4],
+      [1, 2],
+    ]);
   });
   test('what is missing or of another dtype is an error', () => {
     const g = graph('g', { outputs: { y: state('w', [2]) } });
     expect(() => evaluate(g)).toThrow("state 'w' is missing: f32[2]; given: (none)");
-    expect(() => evaluate(g, {}, { w: { shape: [2], data: new Int32Array(2) } })).toThrow("state 'w' wants f32, got a Int32Array");
+    expect(() => evaluate(g, {}, { w: { shape: [2], data: new Int32Array(2) } })).toThrow(
+      "state 'w' wants f32, got a Int32Array",
+    );
     expect(() => evaluate(g, { x: f32([1]) }, { w: f32([1, 2]) })).toThrow(ShapeError);
   });
 });
@@ -34,7 +74,13 @@ describe('run-time sizes', () => {
     const x = input('x', ['n', 2]);
     const g = graph('g', { outputs: { m: mean(x, { axes: 0 }), i: iota(['n'], 0), d: dimValue('2*n+1', 'i32') } });
     for (const n of [1, 2, 5]) {
-      const { outputs } = evaluate(g, { x: f32(Array.from({ length: 2 * n }, (_, i) => i), n, 2) });
+      const { outputs } = evaluate(g, {
+        x: f32(
+          Array.from({ length: 2 * n }, (_, i) => i),
+          n,
+          2,
+        ),
+      });
       expect([...outputs.m!.data]).toEqual([n - 1, n]);
       expect([...outputs.i!.data]).toEqual(Array.from({ length: n }, (_, i) => i));
       expect([...outputs.d!.data]).toEqual([2 * n + 1]);
@@ -71,7 +117,9 @@ describe('every dtype', () => {
     for (const dtype of ['f16', 'bf16'] as const) {
       expect(value(scatterAdd(ids as Tensor<readonly [3], 'i32'>, of(dtype, [1, 2.5, -3]), 3))).toEqual([-3, 3.5, 0]);
       expect(value(gather(of(dtype, [1, 2.5, -3]), ids as Tensor<readonly [3], 'i32'>))).toEqual([2.5, 2.5, 1]);
-      expect(value(contract('ab,bc->ac', of(dtype, [1, 2, 3, 4], 2, 2), of(dtype, [1, 0.5, -1, 2], 2, 2)))).toEqual([-1, 4.5, -1, 9.5]);
+      expect(value(contract('ab,bc->ac', of(dtype, [1, 2, 3, 4], 2, 2), of(dtype, [1, 0.5, -1, 2], 2, 2)))).toEqual([
+        -1, 4.5, -1, 9.5,
+      ]);
       expect(value(add(of(dtype, [1]), full([1], 0.5, dtype) as Tensor) as Tensor)).toEqual([1.5]);
       expect(value(pad(of(dtype, [1]), [1], [0], 2))).toEqual([2, 1]);
     }
@@ -86,8 +134,12 @@ describe('addressing', () => {
     expect(value(scatterAdd(ids, of('f32', [1, 10, 100]), 2))).toEqual([11, 100]);
   });
   test('a block written partly outside keeps what is inside', () => {
-    expect(value(updateSlice(of('f32', [0, 0, 0]), of('f32', [1, 2]), of('i32', [2]) as Tensor<readonly [1], 'i32'>))).toEqual([0, 0, 1]);
-    expect(value(updateSlice(of('f32', [0, 0, 0]), of('f32', [1, 2]), of('i32', [-1]) as Tensor<readonly [1], 'i32'>))).toEqual([2, 0, 0]);
+    expect(
+      value(updateSlice(of('f32', [0, 0, 0]), of('f32', [1, 2]), of('i32', [2]) as Tensor<readonly [1], 'i32'>)),
+    ).toEqual([0, 0, 1]);
+    expect(
+      value(updateSlice(of('f32', [0, 0, 0]), of('f32', [1, 2]), of('i32', [-1]) as Tensor<readonly [1], 'i32'>)),
+    ).toEqual([2, 0, 0]);
   });
   test('slices as in numpy', () => {
     const x = of('f32', [0, 1, 2, 3, 4]);
@@ -96,7 +148,9 @@ describe('addressing', () => {
     expect(value(slice(x, { starts: [4], ends: [2] }))).toEqual([]);
     expect(value(slice(x, { starts: [1], ends: [100], steps: [3] }))).toEqual([1, 4]);
     expect(value(flip(x, [0]))).toEqual([4, 3, 2, 1, 0]);
-    expect(() => slice(input('x', ['n']), { starts: [-1], ends: [undefined] })).toThrow('slice: axis 0 of [n] has a run-time size');
+    expect(() => slice(input('x', ['n']), { starts: [-1], ends: [undefined] })).toThrow(
+      'slice: axis 0 of [n] has a run-time size',
+    );
   });
 });
 
@@ -108,12 +162,18 @@ describe('random numbers', () => {
     return scalarFunction(x.op, dtypeOf(x.args[0]!), x.dtype)(a!, b!, c!);
   };
   // The known answers of Random123's own tests for philox2x32 with 10 rounds.
-  test.each([[0, 0, 0, 0xff1dae59], [0xffffffff, 0xffffffff, 0xffffffff, 0x2c3f628b], [0x243f6a88, 0x85a308d3, 0x13198a2e, 0xdd7ce038]])(
-    'Philox of counter %i, %i and key %i', (lo, hi, key, want) => {
-      expect(run(philox(word(lo, 'u32'), word(hi, 'u32'), word(key, 'u32')))).toBe(want);
-    });
+  test.each([
+    [0, 0, 0, 0xff1dae59],
+    [0xffffffff, 0xffffffff, 0xffffffff, 0x2c3f628b],
+    [0x243f6a88, 0x85a308d3, 0x13198a2e, 0xdd7ce038],
+  ])('Philox of counter %i, %i and key %i', (lo, hi, key, want) => {
+    expect(run(philox(word(lo, 'u32'), word(hi, 'u32'), word(key, 'u32')))).toBe(want);
+  });
   test('are uniform, and differ by seed, step and stream', () => {
-    const draw = (seed: number, step: number, stream: number): Float32Array => evaluate(graph('r', { outputs: { r: uniform(input('key', [2], 'u32'), [4000], stream) } }), { key: { shape: [2], data: Uint32Array.of(seed, step) } }).outputs.r!.data as Float32Array;
+    const draw = (seed: number, step: number, stream: number): Float32Array =>
+      evaluate(graph('r', { outputs: { r: uniform(input('key', [2], 'u32'), [4000], stream) } }), {
+        key: { shape: [2], data: Uint32Array.of(seed, step) },
+      }).outputs.r!.data as Float32Array;
     const base = draw(1, 0, 0);
     const average = base.reduce((a, b) => a + b, 0) / base.length;
     const square = base.reduce((a, b) => a + b * b, 0) / base.length;
@@ -131,6 +191,14 @@ describe('random numbers', () => {
 });
 
 test('an expression with a name that does not exist is an error', () => {
-  const op: MapOp<object> = { name: 'bad', kind: 'map', infer: () => ({ shape: [1], dtype: 'f32' }), vjp: () => [], scalar: () => variable('nothing', 'f32') };
-  expect(() => evaluate(graph('g', { outputs: { bad: builder(op)([], {}) } }))).toThrow("expression uses the unknown name 'nothing'");
+  const op: MapOp<object> = {
+    name: 'bad',
+    kind: 'map',
+    infer: () => ({ shape: [1], dtype: 'f32' }),
+    vjp: () => [],
+    scalar: () => variable('nothing', 'f32'),
+  };
+  expect(() => evaluate(graph('g', { outputs: { bad: builder(op)([], {}) } }))).toThrow(
+    "expression uses the unknown name 'nothing'",
+  );
 });

@@ -1,8 +1,46 @@
 /** Small tensors for tests: one of every op, data by a seed, and graphs of many steps. */
 import type { Data, DType, Graph, Tensor, TensorData } from './index.ts';
 import {
-  add, argmax, broadcastTo, cast, concat, constant, contract, dataFor, dimValue, encoder, equal, flip, full, gather, graph, input, iota, isFloat, less, matmul, max, maximum,
-  mean, min, mul, ops, reshape, scatterAdd, shapeSize, slice, softmax, state, sub, sum, tanh, transpose, uniform, updateSlice, where, windows,
+  add,
+  argmax,
+  broadcastTo,
+  cast,
+  concat,
+  constant,
+  contract,
+  dataFor,
+  dimValue,
+  encoder,
+  equal,
+  flip,
+  full,
+  gather,
+  graph,
+  input,
+  iota,
+  isFloat,
+  less,
+  matmul,
+  max,
+  maximum,
+  mean,
+  min,
+  mul,
+  ops,
+  reshape,
+  scatterAdd,
+  shapeSize,
+  slice,
+  softmax,
+  state,
+  sub,
+  sum,
+  tanh,
+  transpose,
+  uniform,
+  updateSlice,
+  where,
+  windows,
 } from './index.ts';
 import { Tensor as T } from './tensor.ts';
 
@@ -13,17 +51,37 @@ export function sampleData(dtype: DType, length: number, seed: number): Data {
   const put = encoder(dtype);
   for (let i = 0; i < length; i++) {
     bits = (Math.imul(bits, 1664525) + 1013904223) >>> 0;
-    data[i] = put(isFloat(dtype) ? Math.fround((bits / 2 ** 32) * 4 - 2) : Math.floor((bits / 2 ** 32) * (dtype === 'bool' ? 2 : 6)));
+    data[i] = put(
+      isFloat(dtype)
+        ? Math.fround((bits / 2 ** 32) * 4 - 2)
+        : Math.floor((bits / 2 ** 32) * (dtype === 'bool' ? 2 : 6)),
+    );
   }
   return data;
 }
 
 /** Data for every input (or state) of a graph. */
-export function sampleTensors(record: Graph['inputs'], sizes: Readonly<Record<string, number>>, seed = 1): Record<string, TensorData> {
-  return Object.fromEntries(Object.entries(record).map(([name, t], i) => {
-    const shape = shapeSize(t.shape, sizes);
-    return [name, { shape, data: sampleData(t.dtype, shape.reduce((a, b) => a * b, 1), seed + 17 * i) }];
-  }));
+export function sampleTensors(
+  record: Graph['inputs'],
+  sizes: Readonly<Record<string, number>>,
+  seed = 1,
+): Record<string, TensorData> {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, t], i) => {
+      const shape = shapeSize(t.shape, sizes);
+      return [
+        name,
+        {
+          shape,
+          data: sampleData(
+            t.dtype,
+            shape.reduce((a, b) => a * b, 1),
+            seed + 17 * i,
+          ),
+        },
+      ];
+    }),
+  );
 }
 
 const x = (): Tensor => input('x', ['n', 3, 4]);
@@ -56,7 +114,15 @@ export const samples: Readonly<Record<string, () => Tensor>> = {
   concat: () => concat([x(), x(), input('y', ['n', 2, 4])], 1),
   flip: () => flip(x(), [0, 2]),
   window: () => windows(x(), 2, { size: 2, stride: 2, padding: 1 }),
-  unwindow: () => T.make(ops.get('unwindow')!, [input('w', ['n', 3, 2])], { axis: 1, whole: 5, windows: 3, stride: 2, dilation: 1, before: 1 }),
+  unwindow: () =>
+    T.make(ops.get('unwindow')!, [input('w', ['n', 3, 2])], {
+      axis: 1,
+      whole: 5,
+      windows: 3,
+      stride: 2,
+      dilation: 1,
+      before: 1,
+    }),
   contract: () => contract('nij,nkj->nik', x(), input('y', ['n', 5, 4])),
   gather: () => gather(input('table', [6, 2]), input('ids', ['n', 3], 'i32')),
   scatterAdd: () => scatterAdd(input('ids', ['n', 3], 'i32'), input('u', ['n', 3, 2]), 6),
@@ -69,18 +135,45 @@ type Step = (pool: readonly Tensor[], pick: Pick) => Tensor;
 const floats = (pool: readonly Tensor[]): Tensor[] => pool.filter((t) => t.dtype === 'f32');
 const steps: readonly Step[] = [
   (p, pick) => tanh(pick(floats(p))),
-  (p, pick) => { const a = pick(floats(p)); return add(a, pick(floats(p).filter((b) => b.shape.join() === a.shape.join()))); },
+  (p, pick) => {
+    const a = pick(floats(p));
+    return add(a, pick(floats(p).filter((b) => b.shape.join() === a.shape.join())));
+  },
   (p, pick) => sub(pick(floats(p)), input('scalar', [])) as Tensor,
   (p, pick) => mul(pick(floats(p)), 0.75),
   (p, pick) => maximum(pick(floats(p)), -0.5),
   (p, pick) => softmax(pick(floats(p).filter((t) => t.shape.length > 0))),
-  (p, pick) => { const a = pick(p.filter((t) => t.shape.length > 0)); return max(a, { axes: pick(a.shape.map((_, i) => i)), keepdims: pick([true, false]) }) as Tensor; },
-  (p, pick) => { const a = pick(floats(p).filter((t) => t.shape.length > 0)); return mean(a, { axes: pick(a.shape.map((_, i) => i)) }) as Tensor; },
-  (p, pick) => { const a = pick(p); return transpose(a, a.shape.map((_, i) => a.shape.length - 1 - i)); },
-  (p, pick) => { const a = pick(p.filter((t) => t.shape.length > 0)); return concat([a, flip(a, [0])], a.shape.length - 1); },
-  (p, pick) => { const a = pick(floats(p).filter((t) => t.shape.length === 2)); return matmul(a, transpose(a, [1, 0])) as Tensor; },
-  (p, pick) => { const a = pick(floats(p)); return where(less(a, 0.25), a, mul(a, a)) as Tensor; },
-  (p, pick) => { const a = pick(floats(p).filter((t) => t.shape.length > 0)); return gather(a, argmax(a)); },
+  (p, pick) => {
+    const a = pick(p.filter((t) => t.shape.length > 0));
+    return max(a, { axes: pick(a.shape.map((_, i) => i)), keepdims: pick([true, false]) }) as Tensor;
+  },
+  (p, pick) => {
+    const a = pick(floats(p).filter((t) => t.shape.length > 0));
+    return mean(a, { axes: pick(a.shape.map((_, i) => i)) }) as Tensor;
+  },
+  (p, pick) => {
+    const a = pick(p);
+    return transpose(
+      a,
+      a.shape.map((_, i) => a.shape.length - 1 - i),
+    );
+  },
+  (p, pick) => {
+    const a = pick(p.filter((t) => t.shape.length > 0));
+    return concat([a, flip(a, [0])], a.shape.length - 1);
+  },
+  (p, pick) => {
+    const a = pick(floats(p).filter((t) => t.shape.length === 2));
+    return matmul(a, transpose(a, [1, 0])) as Tensor;
+  },
+  (p, pick) => {
+    const a = pick(floats(p));
+    return where(less(a, 0.25), a, mul(a, a)) as Tensor;
+  },
+  (p, pick) => {
+    const a = pick(floats(p).filter((t) => t.shape.length > 0));
+    return gather(a, argmax(a));
+  },
   (p, pick) => cast(equal(pick(floats(p)), 0), 'f32'),
 ];
 
@@ -103,5 +196,8 @@ export function graphOf(list: readonly (readonly [step: number, choices: readonl
       pool.push(tanh(pool[0]!));
     }
   }
-  return graph('random', { outputs: { last: pool.at(-1)!, middle: pool[Math.floor(pool.length / 2)]! }, updates: { w: tanh(pool[1]!) } });
+  return graph('random', {
+    outputs: { last: pool.at(-1)!, middle: pool[Math.floor(pool.length / 2)]! },
+    updates: { w: tanh(pool[1]!) },
+  });
 }

@@ -6,7 +6,24 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { DType, Shape, Tensor } from './index.ts';
 import {
-  add, broadcastTo, cast, concat, equal, expandDims, input, matmul, max, mean, mul, neg, reshape, ShapeError, squeeze, sum, transpose, where,
+  add,
+  broadcastTo,
+  cast,
+  concat,
+  equal,
+  expandDims,
+  input,
+  matmul,
+  max,
+  mean,
+  mul,
+  neg,
+  reshape,
+  ShapeError,
+  squeeze,
+  sum,
+  transpose,
+  where,
 } from './index.ts';
 
 const wide = (...shape: (number | string)[]): Tensor => input('wide', shape);
@@ -21,7 +38,9 @@ describe('matmul', () => {
     expectTypeOf(matmul(input('v', [4]), input('w', [4]))).toEqualTypeOf<Tensor<readonly [], 'f32'>>();
     expectTypeOf(matmul(input('x', [2, 'seq', 4]), b)).toEqualTypeOf<Tensor<readonly [2, 'seq', 5], 'f32'>>();
     expectTypeOf(matmul(input('v', [4]), input('y', [7, 4, 5]))).toEqualTypeOf<Tensor<readonly [7, 5], 'f32'>>();
-    expectTypeOf(matmul(input('x', ['batch', 1, 3, 4]), input('y', [7, 4, 5]))).toEqualTypeOf<Tensor<readonly ['batch', 7, 3, 5], 'f32'>>();
+    expectTypeOf(matmul(input('x', ['batch', 1, 3, 4]), input('y', [7, 4, 5]))).toEqualTypeOf<
+      Tensor<readonly ['batch', 7, 3, 5], 'f32'>
+    >();
     expect(matmul(input('x', ['batch', 1, 3, 4]), input('y', [7, 4, 5])).shape).toEqual(['batch', 7, 3, 5]);
     expect(matmul(input('v', [4]), input('y', [7, 4, 5])).shape).toEqual([7, 5]);
   });
@@ -42,11 +61,15 @@ describe('matmul', () => {
 
 describe('broadcasting', () => {
   test('by numpy’s rule', () => {
-    expectTypeOf(add(input('a', ['batch', 1, 5]), input('b', [4, 1]))).toEqualTypeOf<Tensor<readonly ['batch', 4, 5], 'f32'>>();
+    expectTypeOf(add(input('a', ['batch', 1, 5]), input('b', [4, 1]))).toEqualTypeOf<
+      Tensor<readonly ['batch', 4, 5], 'f32'>
+    >();
     expectTypeOf(mul(input('a', [3]), 2)).toEqualTypeOf<Tensor<readonly [3], 'f32'>>();
     expectTypeOf(add(1, input('a', [3], 'i32'))).toEqualTypeOf<Tensor<readonly [3], 'i32'>>();
     expectTypeOf(equal(input('a', ['seq']), input('b', []))).toEqualTypeOf<Tensor<readonly ['seq'], 'bool'>>();
-    expectTypeOf(where(input('c', [2, 1], 'bool'), input('a', [3]), input('b', []))).toEqualTypeOf<Tensor<readonly [2, 3], 'f32'>>();
+    expectTypeOf(where(input('c', [2, 1], 'bool'), input('a', [3]), input('b', []))).toEqualTypeOf<
+      Tensor<readonly [2, 3], 'f32'>
+    >();
     expectTypeOf(neg(input('a', ['seq', 2]))).toEqualTypeOf<Tensor<readonly ['seq', 2], 'f32'>>();
     expectTypeOf(cast(input('a', ['seq', 2]), 'i32')).toEqualTypeOf<Tensor<readonly ['seq', 2], 'i32'>>();
     expectTypeOf(broadcastTo(input('a', [1]), [2, 3])).toEqualTypeOf<Tensor<readonly [2, 3], 'f32'>>();
@@ -65,7 +88,9 @@ describe('broadcasting', () => {
 describe('shape', () => {
   test('reshape', () => {
     const x = input('x', ['batch', 'seq', 384]);
-    expectTypeOf(reshape(x, ['batch', 'seq', 12, 32])).toEqualTypeOf<Tensor<readonly ['batch', 'seq', 12, 32], 'f32'>>();
+    expectTypeOf(reshape(x, ['batch', 'seq', 12, 32])).toEqualTypeOf<
+      Tensor<readonly ['batch', 'seq', 12, 32], 'f32'>
+    >();
     expectTypeOf(reshape(input('x', [2, 3]), [6])).toEqualTypeOf<Tensor<readonly [6], 'f32'>>();
     expectTypeOf(reshape(input('x', [1, 'a']), ['a'])).toEqualTypeOf<Tensor<readonly ['a'], 'f32'>>();
     expect(reshape(input('x', ['a', 'b']), ['a*b']).shape).toEqual(['a*b']);
@@ -77,7 +102,9 @@ describe('shape', () => {
   });
 
   test('transpose', () => {
-    expectTypeOf(transpose(input('x', ['batch', 'seq', 12, 32]), [0, 2, 1, 3])).toEqualTypeOf<Tensor<readonly ['batch', 12, 'seq', 32], 'f32'>>();
+    expectTypeOf(transpose(input('x', ['batch', 'seq', 12, 32]), [0, 2, 1, 3])).toEqualTypeOf<
+      Tensor<readonly ['batch', 12, 'seq', 32], 'f32'>
+    >();
     // @ts-expect-error too few axes
     expect(() => transpose(input('x', [2, 3]), [0])).toThrow(ShapeError);
     // @ts-expect-error axis 2 does not exist
@@ -88,8 +115,12 @@ describe('shape', () => {
 
   test('concat', () => {
     expectTypeOf(concat([input('a', [2, 3]), input('b', [5, 3])])).toEqualTypeOf<Tensor<readonly [7, 3], 'f32'>>();
-    expectTypeOf(concat([input('a', ['n', 384]), input('b', ['n', 384]), input('c', ['n', 1])], -1)).toEqualTypeOf<Tensor<readonly ['n', 769], 'f32'>>();
-    expectTypeOf(concat([input('a', [2, 'past']), input('b', [2, 1])], 1)).toEqualTypeOf<Tensor<readonly [2, string], 'f32'>>();
+    expectTypeOf(concat([input('a', ['n', 384]), input('b', ['n', 384]), input('c', ['n', 1])], -1)).toEqualTypeOf<
+      Tensor<readonly ['n', 769], 'f32'>
+    >();
+    expectTypeOf(concat([input('a', [2, 'past']), input('b', [2, 1])], 1)).toEqualTypeOf<
+      Tensor<readonly [2, string], 'f32'>
+    >();
     expect(concat([input('a', [2, 'past']), input('b', [2, 1])], 1).shape).toEqual([2, 'past+1']);
     const list: Tensor<Shape, 'f32'>[] = [input('a', [2, 3]), input('b', [5, 3])];
     expectTypeOf(concat(list, 0)).toEqualTypeOf<Tensor<Shape, 'f32'>>();
@@ -116,8 +147,21 @@ describe('shape', () => {
     expectTypeOf(squeeze(input('y', [1, 'seq', 1, 4]), -2)).toEqualTypeOf<Tensor<readonly [1, 'seq', 4], 'f32'>>();
     expectTypeOf(squeeze(input('y', [1, 'seq', 1, 4]), [0, 2])).toEqualTypeOf<Tensor<readonly ['seq', 4], 'f32'>>();
     const shapes: Shape[] = [];
-    for (const t of [sum(x), mean(x, { axes: 1 }), max(x, { axes: -1, keepdims: true }), expandDims(x, -1), expandDims(x, 1)] as Tensor[]) shapes.push(t.shape);
-    expect(shapes).toEqual([[], ['batch', 384], ['batch', 'seq', 1], ['batch', 'seq', 384, 1], ['batch', 1, 'seq', 384]]);
+    for (const t of [
+      sum(x),
+      mean(x, { axes: 1 }),
+      max(x, { axes: -1, keepdims: true }),
+      expandDims(x, -1),
+      expandDims(x, 1),
+    ] as Tensor[])
+      shapes.push(t.shape);
+    expect(shapes).toEqual([
+      [],
+      ['batch', 384],
+      ['batch', 'seq', 1],
+      ['batch', 'seq', 384, 1],
+      ['batch', 1, 'seq', 384],
+    ]);
   });
 });
 
@@ -148,10 +192,17 @@ describe('the type checker itself', () => {
     const folder = mkdtempSync(path.join(path.dirname(fileURLToPath(import.meta.url)), '.check-'));
     try {
       writeFileSync(path.join(folder, 'a.ts'), source);
-      writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({
-        extends: '../../../../tsconfig.base.json', files: ['a.ts'], compilerOptions: { composite: false, noEmit: true, emitDeclarationOnly: false, declarationMap: false },
-      }));
-      return execFileSync(process.execPath, [tsc, '-p', folder, '--extendedDiagnostics', '--pretty', 'false'], { encoding: 'utf8' });
+      writeFileSync(
+        path.join(folder, 'tsconfig.json'),
+        JSON.stringify({
+          extends: '../../../../tsconfig.base.json',
+          files: ['a.ts'],
+          compilerOptions: { composite: false, noEmit: true, emitDeclarationOnly: false, declarationMap: false },
+        }),
+      );
+      return execFileSync(process.execPath, [tsc, '-p', folder, '--extendedDiagnostics', '--pretty', 'false'], {
+        encoding: 'utf8',
+      });
     } catch (error) {
       return (error as { stdout: string }).stdout;
     } finally {
@@ -167,23 +218,32 @@ describe('the type checker itself', () => {
       transpose(input('x', [2, 3]), [0, 2]);
       concat([input('a', [2, 3]), input('b', [5, 4])]);`);
     for (const words of [
-      '"matmul: inner sizes differ: 784 ≠ 512"', '"shapes do not broadcast: [3, 4] with [3]"',
-      '"reshape: [batch, 384] has not the number of elements of [batch, 12, 31]"', '"transpose: [0, 2] names an axis that [2, 3] does not have"',
+      '"matmul: inner sizes differ: 784 ≠ 512"',
+      '"shapes do not broadcast: [3, 4] with [3]"',
+      '"reshape: [batch, 384] has not the number of elements of [batch, 12, 31]"',
+      '"transpose: [0, 2] names an axis that [2, 3] does not have"',
       '"concat: [2, 3], [5, 4] differ outside of axis 0"',
-    ]) expect(out).toContain(words);
+    ])
+      expect(out).toContain(words);
     expect(out.match(/error TS/g)).toHaveLength(5);
   });
 
   test('takes a chain of 48 typed layers', () => {
-    const lines = [`import { add, input, matmul, mean, reshape, sub, transpose } from '../index.ts';`, `const x0 = input('x', ['batch', 'seq', 384]);`];
+    const lines = [
+      `import { add, input, matmul, mean, reshape, sub, transpose } from '../index.ts';`,
+      `const x0 = input('x', ['batch', 'seq', 384]);`,
+    ];
     for (let i = 0; i < 48; i++) {
       lines.push(
         `const h${i} = transpose(reshape(add(matmul(x${i}, input('w', [384, 384])), input('b', [384])), ['batch', 'seq', 12, 32]), [0, 2, 1, 3]);`,
         `const p${i} = matmul(h${i}, transpose(h${i}, [0, 1, 3, 2]));`,
         `const y${i} = reshape(transpose(matmul(p${i}, h${i}), [0, 2, 1, 3]), ['batch', 'seq', 384]);`,
-        `const x${i + 1} = add(y${i}, sub(x${i}, mean(x${i}, { axes: -1, keepdims: true })));`);
+        `const x${i + 1} = add(y${i}, sub(x${i}, mean(x${i}, { axes: -1, keepdims: true })));`,
+      );
     }
-    const full = check([...lines, `x48 satisfies import('../index.ts').Tensor<readonly ['batch', 'seq', 384], 'f32'>;`].join('\n'));
+    const full = check(
+      [...lines, `x48 satisfies import('../index.ts').Tensor<readonly ['batch', 'seq', 384], 'f32'>;`].join('\n'),
+    );
     expect(full).not.toContain('error');
     // Instantiations are counted, not seconds: they are the same on every machine. 20,000 belong to the package itself.
     expect(Number(/Instantiations:\s+(\d+)/.exec(full)![1])).toBeLessThan(100_000);

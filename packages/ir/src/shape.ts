@@ -114,6 +114,13 @@ export function dimSum(dims: readonly Dim[]): Dim {
   return dimOf(sum);
 }
 
+/** How much larger than `b` the size `a` is at least, whatever its names stand for: 3 for `'n+3'` and `'n'`; −∞ where it may be smaller. */
+export function dimExcess(a: Dim, b: Dim): number {
+  const rest = termsOf(a);
+  for (const [names, count] of termsOf(b)) rest.set(names, (rest.get(names) ?? 0) - count);
+  return [...rest].some(([names, count]) => names !== '' && count < 0) ? -Infinity : (rest.get('') ?? 0);
+}
+
 /** Whether two shapes are the same. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);

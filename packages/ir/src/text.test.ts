@@ -1,7 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Tensor } from './index.ts';
-import { add, constant, dataFrom, dtypes, evaluate, full, graph, GraphError, input, neg, ops, parseGraph, printGraph, state, verifyGraph } from './index.ts';
+import {
+  add,
+  constant,
+  dataFrom,
+  dtypes,
+  evaluate,
+  full,
+  graph,
+  GraphError,
+  input,
+  neg,
+  ops,
+  parseGraph,
+  printGraph,
+  state,
+  verifyGraph,
+} from './index.ts';
 import { builder } from './tensor.ts';
 import { graphOf, samples, sampleTensors, stepCount } from './samples.test.kit.ts';
 
@@ -10,7 +26,8 @@ const again = (text: string): string => printGraph(verifyGraph(parseGraph(text))
 test('a graph as text', () => {
   const x = input('x', ['batch', 4]);
   const w = state('w', [4]);
-  expect(printGraph(graph('example', { outputs: { y: add(x, w) as Tensor }, updates: { w: neg(w) } }))).toBe(`graph "example" {
+  expect(printGraph(graph('example', { outputs: { y: add(x, w) as Tensor }, updates: { w: neg(w) } })))
+    .toBe(`graph "example" {
   %0: f32[batch, 4] = input "x"
   %1: f32[4] = state "w"
   %2: f32[batch, 4] = add(%0, %1)
@@ -36,22 +53,34 @@ test.each(Object.entries(samples))('%s is printed and read back', (name, make) =
   expect(b).toEqual(a);
 });
 
-const randomGraph = fc.array(fc.tuple(fc.nat(stepCount - 1), fc.array(fc.nat(1000), { minLength: 4, maxLength: 4 })), { minLength: 1, maxLength: 12 }).map(graphOf);
+const randomGraph = fc
+  .array(fc.tuple(fc.nat(stepCount - 1), fc.array(fc.nat(1000), { minLength: 4, maxLength: 4 })), {
+    minLength: 1,
+    maxLength: 12,
+  })
+  .map(graphOf);
 
 test('random graphs survive, and compute the same', () => {
-  fc.assert(fc.property(randomGraph, fc.integer({ min: 1, max: 4 }), (g, n) => {
-    const text = printGraph(verifyGraph(g));
-    expect(again(text)).toBe(text);
-    const [a, b] = [g, parseGraph(text)].map((x) => evaluate(x, sampleTensors(g.inputs, { n }), sampleTensors(g.state, { n })));
-    expect(b).toEqual(a);
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(randomGraph, fc.integer({ min: 1, max: 4 }), (g, n) => {
+      const text = printGraph(verifyGraph(g));
+      expect(again(text)).toBe(text);
+      const [a, b] = [g, parseGraph(text)].map((x) =>
+        evaluate(x, sampleTensors(g.inputs, { n }), sampleTensors(g.state, { n })),
+      );
+      expect(b).toEqual(a);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('constants of all dtypes and all special numbers survive to the bit', () => {
   for (const dtype of dtypes) {
     const values = [0, -0, 1, -1, 0.1, 65504, 1e-8, Infinity, -Infinity, NaN, 2147483647, 4294967295];
     const data = dataFrom(dtype, values);
-    const g = parseGraph(printGraph(graph('c', { outputs: { c: constant(data, [values.length], dtype), f: full([], -0, dtype) } })));
+    const g = parseGraph(
+      printGraph(graph('c', { outputs: { c: constant(data, [values.length], dtype), f: full([], -0, dtype) } })),
+    );
     const found = evaluate(g).outputs.c!.data;
     expect(new Uint8Array(found.buffer)).toEqual(new Uint8Array(data.buffer));
     expect(Object.is((g.outputs.f!.attrs as { value: number }).value, -0)).toBe(true);
@@ -59,10 +88,12 @@ test('constants of all dtypes and all special numbers survive to the bit', () =>
 });
 
 test('names may hold anything', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.string(), (name, other) => {
-    const text = printGraph(graph(name, { outputs: { [`o${other}`]: input(name, [2]) } }));
-    expect(again(text)).toBe(text);
-  }));
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string(), (name, other) => {
+      const text = printGraph(graph(name, { outputs: { [`o${other}`]: input(name, [2]) } }));
+      expect(again(text)).toBe(text);
+    }),
+  );
 });
 
 test('ops of one’s own are handed to the parser', () => {
@@ -91,8 +122,14 @@ describe('text that is no graph: the line is named', () => {
     [body('  %1: f32[n] = reduceSum(%0)'), 'line 3: operands or attributes that the op cannot have'],
     [body('  %1: f32[n] = reduceSum(%0) {"axes":[5]}'), 'line 3: reduceSum: axes [5]'],
     [body('  %1: f32[n] = reduceSum(%0) {axes}'), 'line 3: attributes are not JSON'],
-    [body('  %1: f32[2] = constant() {"shape":[2],"dtype":"f32"}'), 'line 3: operands or attributes that the op cannot have'],
-    [body('  %1: f32[2] = constant() {"shape":[2],"dtype":"f32","data":[1]}'), 'line 3: constant: shape [2] has 2 elements'],
+    [
+      body('  %1: f32[2] = constant() {"shape":[2],"dtype":"f32"}'),
+      'line 3: operands or attributes that the op cannot have',
+    ],
+    [
+      body('  %1: f32[2] = constant() {"shape":[2],"dtype":"f32","data":[1]}'),
+      'line 3: constant: shape [2] has 2 elements',
+    ],
     [body('  %1: f32[2] = input x'), 'line 3: attributes are not JSON'],
     [body('  %0: f32[n, 3] = neg(%0)'), 'line 3: %0 is defined twice'],
     [`${body('  output "y" = %0')}more`, 'line 5: text after the closing }'],
@@ -103,15 +140,34 @@ describe('text that is no graph: the line is named', () => {
   });
 
   test('no text at all makes another error', () => {
-    const good = printGraph(graph('g', { outputs: Object.fromEntries(Object.entries(samples).map(([k, make]) => [k, make()]).filter(([, t]) => (t as Tensor).inputs.length < 2)) as Record<string, Tensor> }));
+    const good = printGraph(
+      graph('g', {
+        outputs: Object.fromEntries(
+          Object.entries(samples)
+            .map(([k, make]) => [k, make()])
+            .filter(([, t]) => (t as Tensor).inputs.length < 2),
+        ) as Record<string, Tensor>,
+      }),
+    );
     const lines = good.split('\n');
-    fc.assert(fc.property(fc.nat(lines.length - 1), fc.nat(200), fc.nat(200), fc.string({ maxLength: 3 }), (line, from, cut, put) => {
-      const text = lines[line]!;
-      const at = from % (text.length + 1);
-      const broken = lines.with(line, text.slice(0, at) + put + text.slice(at + (cut % 4))).join('\n');
-      try { verifyGraph(parseGraph(broken)); } catch (error) {
-        if (!(error instanceof GraphError)) throw error;
-      }
-    }), { numRuns: 3000 });
+    fc.assert(
+      fc.property(
+        fc.nat(lines.length - 1),
+        fc.nat(200),
+        fc.nat(200),
+        fc.string({ maxLength: 3 }),
+        (line, from, cut, put) => {
+          const text = lines[line]!;
+          const at = from % (text.length + 1);
+          const broken = lines.with(line, text.slice(0, at) + put + text.slice(at + (cut % 4))).join('\n');
+          try {
+            verifyGraph(parseGraph(broken));
+          } catch (error) {
+            if (!(error instanceof GraphError)) throw error;
+          }
+        },
+      ),
+      { numRuns: 3000 },
+    );
   });
 });

@@ -9,7 +9,10 @@ import type { Suite } from '../suite.ts';
 const x = ir.input('x', ['n', 8]);
 const w = ir.state('w', [8, 8]);
 const hidden = ir.gelu(ir.matmul(ir.softmax(x), w) as Tensor);
-const net = ir.graph('net', { outputs: { y: hidden, total: ir.sum(hidden) }, updates: { w: ir.sub(w, ir.mul(ir.matmul(ir.transpose(x, [1, 0]), hidden), 0.01)) } });
+const net = ir.graph('net', {
+  outputs: { y: hidden, total: ir.sum(hidden) },
+  updates: { w: ir.sub(w, ir.mul(ir.matmul(ir.transpose(x, [1, 0]), hidden), 0.01)) },
+});
 const given = (n: number): ir.TensorData => noise([n, 8], { seed: n });
 
 /** Errors, life cycle, determinism, memory. */
@@ -21,20 +24,43 @@ export function programTests({ describe, test, backend }: Suite): void {
         await rejects('unknown', () => program.run({ x: given(2), z: given(2) }), 'ShapeError', "'z'");
         await rejects('wrong size', () => program.run({ x: noise([2, 7]) }), 'ShapeError', 'axis 1 must be 8');
         await rejects('wrong rank', () => program.run({ x: noise([8]) }), 'ShapeError', 'rank must be 2');
-        await rejects('short data', () => program.run({ x: { data: new Float32Array(15), shape: [2, 8] } }), 'ShapeError', '16 elements, the data 15');
-        await rejects('wrong dtype', () => program.run({ x: tensorOf([1, 8], new Array<number>(8).fill(0), 'i32') }), 'ShapeError', 'f32');
+        await rejects(
+          'short data',
+          () => program.run({ x: { data: new Float32Array(15), shape: [2, 8] } }),
+          'ShapeError',
+          '16 elements, the data 15',
+        );
+        await rejects(
+          'wrong dtype',
+          () => program.run({ x: tensorOf([1, 8], new Array<number>(8).fill(0), 'i32') }),
+          'ShapeError',
+          'f32',
+        );
         const { y } = await program.run({ x: given(3) });
         assert(y?.shape.join() === '3,8', 'after errors the program does not run');
       });
     });
     test('sizes that disagree between inputs', async () => {
       const g = ir.graph('two', { outputs: { sum: ir.add(ir.sum(x), ir.sum(ir.input('y', ['n']))) } });
-      await withProgram(g, await backend(), {}, (program) => rejects('n twice', () => program.run({ x: given(2), y: noise([3]) }), 'ShapeError', "'n'"));
+      await withProgram(g, await backend(), {}, (program) =>
+        rejects('n twice', () => program.run({ x: given(2), y: noise([3]) }), 'ShapeError', "'n'"),
+      );
     });
     test('an input, an output and a state may have one name; names may be anything', async () => {
       const odd = ir.input('a "b" [0].c/ü', [3]);
-      const g = ir.graph('names', { outputs: { x: ir.mul(ir.input('x', [3]), 2), 'constant0': ir.add(odd, ir.constant(Float32Array.of(1, 2, 3), [3])), 'a "b" [0].c/ü': ir.exp(odd) }, updates: { x: ir.add(ir.state('x', [3]), ir.input('x', [3])) } });
-      await checkGraph(g, await backend(), { inputs: { x: noise([3]), 'a "b" [0].c/ü': noise([3], { seed: 1 }) }, state: { x: noise([3], { seed: 2 }) }, runs: 2 });
+      const g = ir.graph('names', {
+        outputs: {
+          x: ir.mul(ir.input('x', [3]), 2),
+          constant0: ir.add(odd, ir.constant(Float32Array.of(1, 2, 3), [3])),
+          'a "b" [0].c/ü': ir.exp(odd),
+        },
+        updates: { x: ir.add(ir.state('x', [3]), ir.input('x', [3])) },
+      });
+      await checkGraph(g, await backend(), {
+        inputs: { x: noise([3]), 'a "b" [0].c/ü': noise([3], { seed: 1 }) },
+        state: { x: noise([3], { seed: 2 }) },
+        runs: 2,
+      });
     });
     test('outputs belong to the caller', async () => {
       await withProgram(ir.graph('copy', { outputs: { x, y: ir.add(x, 0) } }), await backend(), {}, async (program) => {
@@ -48,13 +74,26 @@ export function programTests({ describe, test, backend }: Suite): void {
       });
     });
     test('inputs and states that do not matter may be there', async () => {
-      const g = ir.graph('idle', { outputs: { zero: ir.sum(ir.mul(ir.reshape(ir.full([0], 1), [0]), ir.sum(x))), shape: ir.add(ir.dimValue('n'), ir.sum(ir.slice(x, { starts: [0, 0], ends: [undefined, 0] }))), y: ir.where(ir.full([], 1, 'bool'), ir.full([2], 1), ir.sum(w)) } });
+      const g = ir.graph('idle', {
+        outputs: {
+          zero: ir.sum(ir.mul(ir.reshape(ir.full([0], 1), [0]), ir.sum(x))),
+          shape: ir.add(ir.dimValue('n'), ir.sum(ir.slice(x, { starts: [0, 0], ends: [undefined, 0] }))),
+          y: ir.where(ir.full([], 1, 'bool'), ir.full([2], 1), ir.sum(w)),
+        },
+      });
       await checkGraph(g, await backend(), { inputs: { x: given(3) } });
     });
     test('a graph without inputs, one without outputs, and one that does nothing but copy', async () => {
-      await checkGraph(ir.graph('constants', { outputs: { a: ir.iota([2, 3], 1), b: ir.constant(Float32Array.of(1, NaN, -0), [3]), c: ir.full([4], 2) } }), await backend());
+      await checkGraph(
+        ir.graph('constants', {
+          outputs: { a: ir.iota([2, 3], 1), b: ir.constant(Float32Array.of(1, NaN, -0), [3]), c: ir.full([4], 2) },
+        }),
+        await backend(),
+      );
       await checkGraph(ir.graph('silent', { updates: { w: ir.add(w, 1) } }), await backend(), { runs: 2 });
-      await checkGraph(ir.graph('copies', { outputs: { one: x, two: x, three: w } }), await backend(), { inputs: { x: given(2) } });
+      await checkGraph(ir.graph('copies', { outputs: { one: x, two: x, three: w } }), await backend(), {
+        inputs: { x: given(2) },
+      });
     });
     test('closes twice, runs no more, and is compiled again: 20 times', async () => {
       const on = await backend();
@@ -74,7 +113,10 @@ export function programTests({ describe, test, backend }: Suite): void {
     }, 60_000);
     test('closing waits for a run that is under way, or ends it with an error', async () => {
       const program = await compile(net, await backend());
-      const running = program.run({ x: given(64) }).then(() => 'done', (error: unknown) => (error instanceof Error ? error.name : 'what?'));
+      const running = program.run({ x: given(64) }).then(
+        () => 'done',
+        (error: unknown) => (error instanceof Error ? error.name : 'what?'),
+      );
       program.close();
       const end = await running;
       assert(end === 'done' || end === 'BackendError', `a run that was closed ended with ${end}`);
@@ -82,9 +124,18 @@ export function programTests({ describe, test, backend }: Suite): void {
     });
     test('does the same twice, bit by bit, also after other sizes', async () => {
       const on = await backend();
-      const loss = ir.mean(ir.square(ir.matmul(ir.tanh(ir.matmul(x, w) as Tensor), ir.input('v', [8, 300])) as Tensor)) as Tensor;
+      const loss = ir.mean(
+        ir.square(ir.matmul(ir.tanh(ir.matmul(x, w) as Tensor), ir.input('v', [8, 300])) as Tensor),
+      ) as Tensor;
       const [gradient] = ir.gradients(loss, [w]);
-      const g = ir.graph('twice', { outputs: { loss, gradient, columns: ir.sum(x, { axes: 0 }), scattered: ir.scatterAdd(ir.cast(ir.mod(ir.iota(['n'], 0), 3), 'i32'), x, 3) } });
+      const g = ir.graph('twice', {
+        outputs: {
+          loss,
+          gradient,
+          columns: ir.sum(x, { axes: 0 }),
+          scattered: ir.scatterAdd(ir.cast(ir.mod(ir.iota(['n'], 0), 3), 'i32'), x, 3),
+        },
+      });
       await withProgram(g, on, {}, async (program) => {
         await program.state.write('w', noise([8, 8]).data);
         const v = noise([8, 300], { seed: 3 });
@@ -99,7 +150,10 @@ export function programTests({ describe, test, backend }: Suite): void {
         const [small, large] = [program.memory({ n: 1 }), program.memory({ n: 1000 })];
         assert(small.state >= 256 && small.state < 65536, `state of 64 numbers takes ${small.state} bytes`);
         assert(small.state === large.state, 'state grows with sizes');
-        assert(large.arena >= 2 * 4 * 8000 && large.arena < 100 * 4 * 8000, `an input and an output of 8,000 numbers take ${large.arena} bytes`);
+        assert(
+          large.arena >= 2 * 4 * 8000 && large.arena < 100 * 4 * 8000,
+          `an input and an output of 8,000 numbers take ${large.arena} bytes`,
+        );
         assert(small.arena < large.arena, 'the arena does not grow with sizes');
       });
     });
@@ -117,7 +171,10 @@ export function programTests({ describe, test, backend }: Suite): void {
         const { outputs, steps } = await program.profile({ x: given(5) });
         await program.state.write('w', noise([8, 8]).data);
         sameBits('y', (await program.run({ x: given(5) }))['y']!.data, outputs['y']!.data);
-        assert(steps.length > 0 && steps.every((s, i) => s.step === i && s.kernel !== '' && s.ms >= 0), 'steps are not all timed');
+        assert(
+          steps.length > 0 && steps.every((s, i) => s.step === i && s.kernel !== '' && s.ms >= 0),
+          'steps are not all timed',
+        );
       });
     });
     test('an artifact is plain data', async () => {
@@ -127,7 +184,12 @@ export function programTests({ describe, test, backend }: Suite): void {
       assert((await program.run({ x: given(2) }))['y']?.shape.join() === '2,8', 'a copied artifact does not run');
       program.close();
       await program[Symbol.asyncDispose]();
-      await rejects('of another backend', () => on.load({ ...artifact, backend: 'another' }), 'BackendError', 'another');
+      await rejects(
+        'of another backend',
+        () => on.load({ ...artifact, backend: 'another' }),
+        'BackendError',
+        'another',
+      );
     });
   });
 }

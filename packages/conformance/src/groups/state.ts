@@ -9,7 +9,12 @@ import type { Suite } from '../suite.ts';
 
 const [a, b, c, m] = [ir.state('a', [6]), ir.state('b', [6]), ir.state('c', [6]), ir.state('m', [6, 6])];
 const x = ir.input('x', [6]);
-const values: Values = { a: noise([6], { seed: 1 }), b: noise([6], { seed: 2 }), c: noise([6], { seed: 3 }), m: noise([6, 6], { seed: 4 }) };
+const values: Values = {
+  a: noise([6], { seed: 1 }),
+  b: noise([6], { seed: 2 }),
+  c: noise([6], { seed: 3 }),
+  m: noise([6, 6], { seed: 4 }),
+};
 const more = ir.add(a, 1);
 const product = ir.matmul(m, a) as Tensor;
 
@@ -20,23 +25,51 @@ const hazards: Readonly<Record<string, { readonly outputs?: ir.Tensors; readonly
   'a state that becomes another one': { updates: { a: ir.neg(b), b: ir.add(a, b) } },
   'in place, element by element': { outputs: { y: ir.mul(a, x) }, updates: { a: ir.sub(a, ir.mul(x, 0.1)) } },
   'in place, in another order': { updates: { a: ir.flip(a, [0]) } },
-  'in place, shifted': { updates: { a: ir.concat([ir.slice(a, { starts: [1], ends: [6] }), ir.slice(x, { starts: [0], ends: [1] })]) } },
+  'in place, shifted': {
+    updates: { a: ir.concat([ir.slice(a, { starts: [1], ends: [6] }), ir.slice(x, { starts: [0], ends: [1] })]) },
+  },
   'transposed onto itself': { updates: { m: ir.transpose(m, [1, 0]) } },
   'a product onto its operand': { updates: { m: ir.matmul(m, m), a: product } },
-  'a product onto its operand by broadcasting': { updates: { a: ir.sum(ir.mul(ir.reshape(a, [6, 1]), ir.reshape(b, [1, 6])), { axes: 0 }) } },
+  'a product onto its operand by broadcasting': {
+    updates: { a: ir.sum(ir.mul(ir.reshape(a, [6, 1]), ir.reshape(b, [1, 6])), { axes: 0 }) },
+  },
   'softmax of itself': { updates: { m: ir.softmax(m), a: ir.softmax(a) } },
-  'the old value is read after the update': { outputs: { late: ir.exp(ir.matmul(ir.softmax(m), a) as Tensor), flipped: ir.flip(a, [0]) }, updates: { a: ir.add(ir.flip(a, [0]), b) } },
+  'the old value is read after the update': {
+    outputs: { late: ir.exp(ir.matmul(ir.softmax(m), a) as Tensor), flipped: ir.flip(a, [0]) },
+    updates: { a: ir.add(ir.flip(a, [0]), b) },
+  },
   'an output is a state as it was': { outputs: { before: a, again: a }, updates: { a: more } },
   'an output is an update': { outputs: { more, twice: ir.mul(more, 2) }, updates: { a: more } },
   'one tensor updates two states and is an output': { outputs: { more, b: ir.sum(b) }, updates: { a: more, b: more } },
   'an update is an input': { outputs: { x, old: a }, updates: { a: x } },
   'an update is another state, which stays': { outputs: { sum: ir.add(a, b) }, updates: { a: b } },
-  'an update is a constant': { outputs: { y: ir.add(a, x), b: ir.sum(b) }, updates: { a: ir.full([6], 3), b: ir.constant(Float32Array.of(1, 2, 3, 4, 5, 6), [6]) } },
-  'an update reads state only through a reduction': { updates: { a: ir.broadcastTo(ir.sum(a, { keepdims: true }), [6]), b: ir.sub(b, ir.mean(b)) } },
-  'an update of itself is nothing': { outputs: { y: ir.add(a, b) }, updates: { a, b: ir.reshape(ir.reshape(b, [2, 3]), [6]) } },
-  'many readers of what is updated': { outputs: { y1: ir.softmax(a), y2: ir.sum(ir.mul(a, x)), y3: ir.gather(a, ir.constant(Int32Array.of(5, 0, 5), [3], 'i32')), y4: product }, updates: { a: ir.add(product, a), m: ir.mul(m, ir.reshape(a, [6, 1])) } },
-  'a block written into a state': { outputs: { row: ir.sum(m, { axes: 1 }) }, updates: { m: ir.updateSlice(m, ir.reshape(x, [1, 6]), ir.constant(Int32Array.of(2, 0), [2], 'i32')) } },
-  'rows of a state moved by gather': { updates: { m: ir.gather(m, ir.constant(Int32Array.of(5, 4, 3, 2, 1, 0), [6], 'i32')) } },
+  'an update is a constant': {
+    outputs: { y: ir.add(a, x), b: ir.sum(b) },
+    updates: { a: ir.full([6], 3), b: ir.constant(Float32Array.of(1, 2, 3, 4, 5, 6), [6]) },
+  },
+  'an update reads state only through a reduction': {
+    updates: { a: ir.broadcastTo(ir.sum(a, { keepdims: true }), [6]), b: ir.sub(b, ir.mean(b)) },
+  },
+  'an update of itself is nothing': {
+    outputs: { y: ir.add(a, b) },
+    updates: { a, b: ir.reshape(ir.reshape(b, [2, 3]), [6]) },
+  },
+  'many readers of what is updated': {
+    outputs: {
+      y1: ir.softmax(a),
+      y2: ir.sum(ir.mul(a, x)),
+      y3: ir.gather(a, ir.constant(Int32Array.of(5, 0, 5), [3], 'i32')),
+      y4: product,
+    },
+    updates: { a: ir.add(product, a), m: ir.mul(m, ir.reshape(a, [6, 1])) },
+  },
+  'a block written into a state': {
+    outputs: { row: ir.sum(m, { axes: 1 }) },
+    updates: { m: ir.updateSlice(m, ir.reshape(x, [1, 6]), ir.constant(Int32Array.of(2, 0), [2], 'i32')) },
+  },
+  'rows of a state moved by gather': {
+    updates: { m: ir.gather(m, ir.constant(Int32Array.of(5, 4, 3, 2, 1, 0), [6], 'i32')) },
+  },
   'an optimizer step': adam(),
 };
 
@@ -44,49 +77,79 @@ function adam(): { readonly outputs: ir.Tensors; readonly updates: ir.Tensors } 
   const loss = ir.mean(ir.square(ir.sub(ir.matmul(m, x) as Tensor, 1) as Tensor)) as Tensor;
   const [g] = ir.gradients(loss, [m]);
   const [first, second] = [ir.state('first', [6, 6]), ir.state('second', [6, 6])];
-  const [one, two] = [ir.add(ir.mul(first, 0.9), ir.mul(g, 0.1)), ir.add(ir.mul(second, 0.99), ir.mul(ir.square(g), 0.01))];
-  return { outputs: { loss }, updates: { first: one, second: two, m: ir.sub(m, ir.mul(ir.div(one, ir.add(ir.sqrt(two), 1e-3)), 0.01)) } };
+  const [one, two] = [
+    ir.add(ir.mul(first, 0.9), ir.mul(g, 0.1)),
+    ir.add(ir.mul(second, 0.99), ir.mul(ir.square(g), 0.01)),
+  ];
+  return {
+    outputs: { loss },
+    updates: { first: one, second: two, m: ir.sub(m, ir.mul(ir.div(one, ir.add(ir.sqrt(two), 1e-3)), 0.01)) },
+  };
 }
 
 /** Hazards fused and not; sharing; reading and writing. */
 export function stateTests({ describe, test, backend }: Suite): void {
   describe('state', () => {
     for (const [name, parts] of Object.entries(hazards)) {
-      test(name, async () => {
-        const g = ir.graph(name, parts);
-        const given = { ...('x' in g.inputs && { x: noise([6], { seed: 9 }) }) };
-        for (const fuse of [true, false]) await checkGraph(g, await backend(), { inputs: given, state: values, runs: 3, compile: { fuse } });
-      }, 60_000);
+      test(
+        name,
+        async () => {
+          const g = ir.graph(name, parts);
+          const given = { ...('x' in g.inputs && { x: noise([6], { seed: 9 }) }) };
+          for (const fuse of [true, false])
+            await checkGraph(g, await backend(), { inputs: given, state: values, runs: 3, compile: { fuse } });
+        },
+        60_000,
+      );
     }
 
     test('begins as zeros, is read as a copy, and is written whole or not at all', async () => {
       await withProgram(ir.graph('state', { updates: { a: ir.add(a, x) } }), await backend(), {}, async ({ state }) => {
-        assert((await state.read('a')).every((v) => v === 0), 'new state is not zero');
+        assert(
+          (await state.read('a')).every((v) => v === 0),
+          'new state is not zero',
+        );
         const copy = await state.read('a');
         copy.fill(7);
-        assert((await state.read('a')).every((v) => v === 0), 'what was read is the state itself');
+        assert(
+          (await state.read('a')).every((v) => v === 0),
+          'what was read is the state itself',
+        );
         await state.write('a', Float32Array.of(1, 2, 3, 4, 5, 6));
         assert((await state.read('a'))[5] === 6, 'what was written is not read');
         await rejects('too short', () => state.write('a', new Float32Array(5)), 'BackendError', "state 'a' is");
         await rejects('another dtype', () => state.write('a', new Int32Array(6)), 'BackendError', "state 'a' is");
         await rejects('unknown, read', () => state.read('z'), 'BackendError', "'z'");
         await rejects('unknown, written', () => state.write('z', new Float32Array(6)), 'BackendError', "'z'");
-        assert(state.ports['a']?.dtype === 'f32' && state.ports['a'].shape.join() === '6', 'ports say nothing of the state');
+        assert(
+          state.ports['a']?.dtype === 'f32' && state.ports['a'].shape.join() === '6',
+          'ports say nothing of the state',
+        );
       });
     });
 
     test('runs of one program that overlap follow each other', async () => {
-      await withProgram(ir.graph('counter', { outputs: { before: a }, updates: { a: ir.add(a, x) } }), await backend(), {}, async (program) => {
-        const given = { data: new Float32Array(6).fill(1), shape: [6] };
-        const results = await Promise.all(Array.from({ length: 5 }, () => program.run({ x: given })));
-        results.forEach(({ before }, i) => { assert(before!.data[0] === i, `run ${i} saw ${before!.data[0]}`); });
-        assert((await program.state.read('a'))[0] === 5, 'a run was lost');
-      });
+      await withProgram(
+        ir.graph('counter', { outputs: { before: a }, updates: { a: ir.add(a, x) } }),
+        await backend(),
+        {},
+        async (program) => {
+          const given = { data: new Float32Array(6).fill(1), shape: [6] };
+          const results = await Promise.all(Array.from({ length: 5 }, () => program.run({ x: given })));
+          results.forEach(({ before }, i) => {
+            assert(before!.data[0] === i, `run ${i} saw ${before!.data[0]}`);
+          });
+          assert((await program.state.read('a'))[0] === 5, 'a run was lost');
+        },
+      );
     });
 
     test('programs that share state see each other, and it outlives the first of them', async () => {
       const on = await backend();
-      const write = ir.graph('write', { outputs: { old: ir.sum(ir.add(a, b)) }, updates: { a: ir.add(ir.mul(a, 0.5), x), b: ir.neg(a) } });
+      const write = ir.graph('write', {
+        outputs: { old: ir.sum(ir.add(a, b)) },
+        updates: { a: ir.add(ir.mul(a, 0.5), x), b: ir.neg(a) },
+      });
       const read = ir.graph('read', { outputs: { product: ir.matmul(m, a), b } });
       const writer = await compile(write, on);
       const reader = await compile(read, on, { state: writer.state });
@@ -100,12 +163,25 @@ export function stateTests({ describe, test, backend }: Suite): void {
           const [found, seen] = await Promise.all([writer.run({ x: given }), reader.run()]);
           compareAll(write, write.outputs, found, wanted.outputs, { scale: 1 });
           state = { ...state, ...wanted.updates };
-          compareAll(read, read.outputs, seen, ir.evaluate(read, {}, { m: values['m']!, ...state }).outputs, { scale: 1 });
+          compareAll(read, read.outputs, seen, ir.evaluate(read, {}, { m: values['m']!, ...state }).outputs, {
+            scale: 1,
+          });
         }
-        await rejects('another shape', async () => compile(ir.graph('other', { outputs: { a: ir.state('a', [7]) } }), on, { state: writer.state }), 'BackendError', "'a'");
+        await rejects(
+          'another shape',
+          async () => compile(ir.graph('other', { outputs: { a: ir.state('a', [7]) } }), on, { state: writer.state }),
+          'BackendError',
+          "'a'",
+        );
         writer.close();
         await writer[Symbol.asyncDispose]();
-        compareAll(read, read.outputs, await reader.run(), ir.evaluate(read, {}, { m: values['m']!, ...state }).outputs, { scale: 1 });
+        compareAll(
+          read,
+          read.outputs,
+          await reader.run(),
+          ir.evaluate(read, {}, { m: values['m']!, ...state }).outputs,
+          { scale: 1 },
+        );
       } finally {
         writer.close();
         reader.close();

@@ -7,10 +7,9 @@ import type { Dim, Shape } from '../shape.ts';
 import {
   broadcastIndex,
   broadcastShapes,
+  dimExcess,
   dimExpr,
-  dimNames,
   dimProduct,
-  dimSize,
   dimSum,
   flatIndex,
   sameShape,
@@ -102,7 +101,7 @@ export const sliceOp: ViewOp<{
         start >= 0 &&
         step >= 1 &&
         (typeof size === 'string'
-          ? step === 1 && leaves(d, size) >= start
+          ? step === 1 && dimExcess(d, size) >= start
           : typeof d === 'string' || size === 0 || start + (size - 1) * step < d);
       if (!whole && !inside)
         throw new ShapeError(
@@ -120,13 +119,6 @@ export const sliceOp: ViewOp<{
     return [Tensor.make(unsliceOp, [g], { starts, steps, shape: n.inputs[0]!.shape })];
   },
 };
-
-/** What is left of a size when a part that is known by name is taken from it: 3 of `'n+3'` and `'n'`; NaN if that is no number. */
-function leaves(whole: Dim, part: Dim): number {
-  const numberIn = (dim: Dim): number => dimSize(dim, Object.fromEntries(dimNames(dim).map((name) => [name, 0])));
-  const rest = numberIn(whole) - numberIn(part);
-  return dimSum([part, rest]) === dimSum([whole]) ? rest : NaN;
-}
 
 /** The inverse of a slice: elements put at `starts` by `steps` into zeros of `shape`. `pad` is this with steps of 1. */
 export const unsliceOp: ViewOp<{
