@@ -131,7 +131,7 @@ function build(recipe: Recipe): RandomGraph {
     shaped('b', numeric, recipe.outputs >> 1);
     shaped('c', [numeric[1]], recipe.outputs >> 2);
     // States are only part of a graph that reads them.
-    for (const t of states) outputs[`old ${ir.sourceName(t)}`] = ir.max(t);
+    for (const t of states) outputs[`old ${ir.sourceName(t)}`] = ir.max(t as ir.Tensor);
   }
   const graph = ir.graph('random', { outputs, updates });
   const valuesOf = (
