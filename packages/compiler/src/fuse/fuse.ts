@@ -26,7 +26,7 @@ export interface Fused {
   readonly groupOf: ReadonlyMap<Tensor, Group>;
   /** Why each tensor that need not be stored is stored all the same. */
   readonly stored: ReadonlyMap<Tensor, string>;
-  /** Contractions that compute an operand again while they pack it, and those operands: see {@link recomputedOperands}. */
+  /** Contractions that compute an operand again while they pack it, and those operands. */
   readonly recomputed: ReadonlyMap<Tensor, ReadonlySet<Tensor>>;
 }
 
