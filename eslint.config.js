@@ -13,8 +13,8 @@ const packages = {
   trainer: { uses: ['ir', 'compiler'], test: ['conformance', 'backend-cpu', 'models', 'logger'] },
 };
 
-/** Code that must run wherever JavaScript does. */
-const pure = ['ir', 'compiler', 'conformance'];
+/** Code that must run wherever JavaScript does, and the libraries that do too. */
+const pure = { ir: [], compiler: [], conformance: ['fast-check'] };
 
 const tests = ['**/*.test.ts'];
 
@@ -91,14 +91,17 @@ export default tseslint.config(
     files: tests,
     rules: { '@nx/enforce-module-boundaries': boundaries(true) },
   },
-  {
-    files: pure.map((name) => `packages/${name}/src/**/*.ts`),
+  ...Object.entries(pure).map(([name, libraries]) => ({
+    files: [`packages/${name}/src/**/*.ts`],
     ignores: tests,
     rules: {
-      ...onlyImports('[.@]', 'This package runs in browsers too: it may use nothing of Node.'),
+      ...onlyImports(
+        `(${['[.@]', ...libraries.map((library) => `${library}$`)].join('|')})`,
+        'This package runs in browsers too: it may use nothing of Node.',
+      ),
       'no-restricted-globals': ['error', 'process', 'Buffer', 'require', '__dirname', '__filename', 'setImmediate'],
     },
-  },
+  })),
   {
     files: ['packages/backend-*/src/runtime/**/*.ts'],
     ignores: tests,

@@ -98,7 +98,7 @@ function build(recipe: Recipe): RandomGraph {
   leaf(ir.input('w', [extent(3), extent(1)]));
   const numeric = [s[4]!, s[5]!].map((v) => 1 + (v % 17)) as [number, number];
   const states = [ir.state('a', numeric), ir.state('b', numeric), ir.state('c', [numeric[1]])] as const;
-  states.forEach(leaf);
+  for (const t of states) leaf(t);
   const ids = ir.input('ids', [pick([1, 3, 8, 'n'], s[6]!)], 'i32');
 
   for (const step of recipe.steps) apply(step, pool, give, ids);
