@@ -38,3 +38,15 @@ test('a product with a vector is a sum of products', () => {
   expect(ops(one(y as Tensor))).not.toContain('contract');
   expect(ops(one(ir.matmul(x, ir.input('w', [4, 2]) as Tensor) as Tensor))).toContain('contract');
 });
+test('every pass leaves a graph that is well formed', () => {
+  const gamma = ir.state('gamma', [4]);
+  const y = ir.softmax(ir.layerNorm(ir.gelu(x), gamma, ir.state('beta', [4])));
+  const loss = ir.mean(ir.square(y)) as ir.Tensor<readonly [], 'f32'>;
+  const [g] = ir.gradients(loss, [gamma]);
+  let seen = 0;
+  simplifyGraph(ir.graph('g', { outputs: { loss }, updates: { gamma: ir.sub(gamma, g) } }), (_, after) => {
+    ir.verifyGraph(after);
+    seen++;
+  });
+  expect(seen).toBe(6);
+});
