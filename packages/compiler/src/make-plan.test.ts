@@ -132,6 +132,18 @@ test('kernels that do the same are made once', () => {
   expect(plan.kernels.length).toBeLessThanOrEqual(4);
 });
 
+test('an operand that several contractions pack is packed once', () => {
+  const x = ir.tanh(ir.matmul(ir.input('x', ['batch', 8]), ir.state('w', [8, 16])));
+  const weights = ['q', 'k', 'v'].map((name) => ir.contract('bi,bo->io', ir.input(name, ['batch', 24]), x));
+  const { plan } = makePlan(
+    ir.graph('shared', { outputs: Object.fromEntries(weights.map((w, i) => [`w${i}`, w])) }),
+    target,
+  );
+  const packed = plan.steps.filter((s) => plan.kernels[s.kernel]!.name.startsWith('pack_b'));
+  // One for the weight, one for what the three share.
+  expect(packed).toHaveLength(2);
+});
+
 test('a chain of 20,000 maps compiles', () => {
   let x: ir.Tensor = ir.input('x', [4]);
   for (let i = 0; i < 20_000; i++) x = ir.add(x, ir.input('y', [4]));

@@ -21,6 +21,7 @@ import { isData } from './fuse/group.ts';
 import type { Kernel, LoopExpr, Stmt } from './loop/language.ts';
 import { load } from './loop/language.ts';
 import { optimize } from './loop/optimize.ts';
+import { exprKey, mapExprs, partsOf, withExprs, withParts } from './loop/walk.ts';
 import { simplifyGraph } from './pipeline.ts';
 import type { Plan } from './plan.ts';
 import { schedule } from './schedule/index.ts';
@@ -177,7 +178,7 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
   const kernelIds = new Map<string, number>();
   const names = new Map<string, number>();
   const planSteps: Step[] = [];
-  const overwritten = new Set<number>();
+  const writtenAt = new Map<number, number>();
   let scratchCount = 0;
   const emit = (made: Kernel, buffersOf: readonly number[]): void => {
     const { kernel, bound } = mergeAliases(made, buffersOf);
@@ -198,7 +199,7 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
       buffers[b]!.last = Math.max(buffers[b]!.last, step);
     }
     kernel.buffers.forEach((b, i) => {
-      if (b.access !== 'read') overwritten.add(bound[i]!);
+      if (b.access !== 'read') writtenAt.set(bound[i]!, step);
     });
     planSteps.push({ kernel: id, buffers: bound });
   };
@@ -216,7 +217,9 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
       const key = `${operands.join()} ${kernelKey(scheduled.kernel)}`;
       const before = packed.get(key);
       const shared =
-        before && planSteps.length - before.step <= reuseWithin && !operands.some((b) => overwritten.has(b));
+        before &&
+        planSteps.length - before.step <= reuseWithin &&
+        operands.every((b) => (writtenAt.get(b) ?? -1) < before.step);
       const buffer = shared ? before.buffer : add({ ...scratch }, `${scratch.scratch}${scratchCount++}`, 'scratch');
       scratchOf.set(scratch.scratch, { group, buffer });
       if (shared) continue;
@@ -319,51 +322,34 @@ function mergeAliases(
   if (first.every((f, i) => f === i)) return { kernel, bound };
   const names = new Map(kernel.buffers.map((b, i) => [b.name, kernel.buffers[first[i]!]!.name]));
   const rename = (name: string): string => names.get(name) ?? name;
-  const renamed = mapExprs(kernel, (x) => renameLoads(x, rename), rename);
   const buffers = kernel.buffers.flatMap((b, i) =>
     first[i] !== i ? [] : [{ ...b, access: first.filter((f) => f === i).length > 1 ? ('update' as const) : b.access }],
   );
-  return { kernel: { ...renamed, buffers }, bound: bound.filter((_, i) => first[i] === i) };
+  return {
+    kernel: { ...kernel, body: renameBuffers(kernel.body, rename), buffers },
+    bound: bound.filter((_, i) => first[i] === i),
+  };
 }
 
-function renameLoads(x: LoopExpr, rename: (name: string) => string): LoopExpr {
+function renameBuffers(body: readonly Stmt[], rename: (name: string) => string): Stmt[] {
   const seen = new Map<LoopExpr, LoopExpr>();
-  const go = (y: LoopExpr): LoopExpr => {
-    const known = seen.get(y);
+  const go = (x: LoopExpr): LoopExpr => {
+    const known = seen.get(x);
     if (known) return known;
-    const out =
-      y.k === 'load' ? load(rename(y.from), go(y.at), y.dtype) : y.k === 'op' ? { ...y, args: y.args.map(go) } : y;
-    seen.set(y, out);
+    const y = withParts(x, go);
+    const out = y.k === 'load' ? load(rename(y.from), y.at, y.dtype) : y;
+    seen.set(x, out);
     return out;
   };
-  return go(x);
+  return body.map((s) => {
+    const renamed = withExprs(s, go, (inner) => renameBuffers(inner, rename));
+    return renamed.k === 'store' ? { ...renamed, to: rename(renamed.to) } : renamed;
+  });
 }
 
 /** Rewrites what the target cannot spell. */
 function decomposeKernel(kernel: Kernel, target: Target): Kernel {
-  return mapExprs(kernel, (x) => decompose(x, target.spells));
-}
-
-/** A kernel with every expression rewritten, and the targets of its stores renamed. */
-function mapExprs(kernel: Kernel, go: (x: LoopExpr) => LoopExpr, rename: (name: string) => string = (n) => n): Kernel {
-  const walk = (s: Stmt): Stmt => {
-    switch (s.k) {
-      case 'for':
-        return { ...s, count: go(s.count), body: s.body.map(walk) };
-      case 'if':
-        return { ...s, when: go(s.when), body: s.body.map(walk) };
-      case 'let':
-        return { ...s, value: go(s.value) };
-      case 'store':
-        return { ...s, to: rename(s.to), at: go(s.at), value: go(s.value) };
-      case 'alloc':
-      case 'barrier':
-        return s;
-      default:
-        return s satisfies never;
-    }
-  };
-  return { ...kernel, body: kernel.body.map(walk) };
+  return { ...kernel, body: mapExprs(kernel.body, (x) => decompose(x, target.spells)) };
 }
 
 /** A text that is equal for kernels that do the same on their buffers. */
@@ -373,14 +359,7 @@ function kernelKey(kernel: Kernel): string {
   const id = (x: LoopExpr): number => {
     const known = seen.get(x);
     if (known !== undefined) return known;
-    const key =
-      x.k === 'const'
-        ? `c${x.dtype}${Object.is(x.value, -0) ? '-0' : x.value}`
-        : x.k === 'var'
-          ? `v${x.name}`
-          : x.k === 'load'
-            ? `l${x.from}[${id(x.at)}]`
-            : `${x.op}${x.dtype}(${x.args.map(id).join()})`;
+    const key = exprKey(x, partsOf(x).map(id).join());
     let n = ids.get(key);
     if (n === undefined) ids.set(key, (n = ids.size));
     seen.set(x, n);

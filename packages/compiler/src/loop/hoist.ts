@@ -7,7 +7,7 @@ import type { DimRange } from '../artifact/format.ts';
 import type { Kernel, LoadExpr, LoopExpr, Stmt } from './language.ts';
 import { printExpr } from './print.ts';
 import { counterKinds, kernelSimplifier, namer, staysInline, waits } from './simplify.ts';
-import { eachExpr, eachStmt, partsOf, withParts } from './walk.ts';
+import { eachExpr, eachStmt, exprKey, partsOf, withParts } from './walk.ts';
 
 /** A block on the way from the kernel's body to the statement at hand. */
 interface Block {
@@ -39,14 +39,7 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
     const inner = partsOf(y)
       .map((p) => ids.get(p))
       .join();
-    const key =
-      y.k === 'const'
-        ? `${y.dtype} ${Object.is(y.value, -0) ? '-0' : y.value}`
-        : y.k === 'var'
-          ? `v${y.name}`
-          : y.k === 'load'
-            ? `l${y.from}[${inner}]`
-            : `${y.op} ${y.dtype}(${inner})`;
+    const key = exprKey(y, inner);
     const known = table.get(key);
     if (known) return known;
     table.set(key, y);

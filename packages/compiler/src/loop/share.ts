@@ -2,7 +2,7 @@
 import type { Kernel, LoopExpr, Stmt } from './language.ts';
 import { exprsOf } from './language.ts';
 import { counterKinds, namer, staysInline } from './simplify.ts';
-import { eachExpr, eachStmt, partsOf, withExprs, withParts } from './walk.ts';
+import { eachExpr, eachStmt, exprKey, partsOf, withExprs, withParts } from './walk.ts';
 
 /**
  * Names values that are used more than once, and drops `let`s that nothing uses. A load is the same value until its
@@ -92,14 +92,7 @@ function numberValues(kernel: Kernel): readonly Stmt[] {
         const inner = partsOf(y)
           .map((p) => ids.get(p))
           .join();
-        const key =
-          y.k === 'const'
-            ? `${y.dtype} ${Object.is(y.value, -0) ? '-0' : y.value}`
-            : y.k === 'var'
-              ? `v${y.name}`
-              : y.k === 'load'
-                ? `l${y.from}@${versions.get(y.from) ?? 0}[${inner}]`
-                : `${y.op} ${y.dtype}(${inner})`;
+        const key = exprKey(y, inner, y.k === 'load' ? `${y.from}@${versions.get(y.from) ?? 0}` : undefined);
         out = table.get(key);
         if (!out) {
           // A new object even where nothing changed: the same expression may stand on both sides of a store.

@@ -1,5 +1,6 @@
 /** The ways to walk kernels that every tool of the loop language shares. */
 import type { LoopExpr, Stmt } from './language.ts';
+import { exprsOf } from './language.ts';
 
 /** The expressions directly inside of an expression: operands, or the index of a load. */
 export function partsOf(x: LoopExpr): readonly LoopExpr[] {
@@ -53,5 +54,37 @@ export function withExprs(
       return s;
     default:
       return s satisfies never;
+  }
+}
+
+/** A block with every expression replaced, in the blocks inside of it too. */
+export function mapExprs(block: readonly Stmt[], expr: (x: LoopExpr) => LoopExpr): Stmt[] {
+  return block.map((s) => withExprs(s, expr, (body) => mapExprs(body, expr)));
+}
+
+/** Calls `visit` once for every distinct expression of a block. */
+export function eachExprOf(block: readonly Stmt[], visit: (x: LoopExpr) => void): void {
+  const seen = new Set<LoopExpr>();
+  eachStmt(block, (s) => {
+    for (const x of exprsOf(s)) eachExpr(x, visit, seen);
+  });
+}
+
+/**
+ * A text that is equal for equal expressions, given one for the parts; `from` is what a load reads, for those to whom two
+ * loads of one name are not the same.
+ */
+export function exprKey(x: LoopExpr, parts: string, from = x.k === 'load' ? x.from : ''): string {
+  switch (x.k) {
+    case 'const':
+      return `${x.dtype} ${Object.is(x.value, -0) ? '-0' : x.value}`;
+    case 'var':
+      return `v${x.name}`;
+    case 'load':
+      return `l${from}[${parts}]`;
+    case 'op':
+      return `${x.op} ${x.dtype}(${parts})`;
+    default:
+      return x satisfies never;
   }
 }

@@ -6,6 +6,7 @@ import type { Group } from '../fuse/group.ts';
 import { isData } from '../fuse/group.ts';
 import type { ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, LoopKind, Stmt } from '../loop/language.ts';
 import { load, loop as plainLoop } from '../loop/language.ts';
+import { eachExpr, eachExprOf } from '../loop/walk.ts';
 import type { DimRanges, Lowering } from '../lower.ts';
 import { lowering } from '../lower.ts';
 import type { Target } from '../target.ts';
@@ -164,47 +165,25 @@ export function replace(x: LoopExpr, values: Readonly<Record<string, LoopExpr>>)
   return go(x);
 }
 
-/** Visits every expression node once per statement, loads' indices included. */
-export function visitExprs(body: readonly Stmt[], visit: (x: LoopExpr) => void): void {
-  const seen = new Set<LoopExpr>();
-  const go = (x: LoopExpr): void => {
-    if (seen.has(x)) return;
-    seen.add(x);
-    visit(x);
-    if (x.k === 'op') x.args.forEach(go);
-    else if (x.k === 'load') go(x.at);
-  };
-  for (const s of body) {
-    if (s.k === 'for') {
-      go(s.count);
-      visitExprs(s.body, visit);
-    } else if (s.k === 'if') {
-      go(s.when);
-      visitExprs(s.body, visit);
-    } else if (s.k === 'let') go(s.value);
-    else if (s.k === 'store') {
-      go(s.at);
-      go(s.value);
-    }
-  }
-}
-
 /** The buffers that are read elsewhere than at `position`: those must not be overwritten. */
 export function readElsewhere(values: readonly LoopExpr[], position: LoopExpr): Set<string> {
   const names = new Set<string>();
-  visitExprs(
-    values.map((value) => ({ k: 'let', name: '', value })),
-    (x) => {
-      if (x.k === 'load' && x.at !== position) names.add(x.from);
-    },
-  );
+  eachOf(values, (x) => {
+    if (x.k === 'load' && x.at !== position) names.add(x.from);
+  });
   return names;
+}
+
+/** Visits every distinct expression inside of some. */
+export function eachOf(xs: readonly LoopExpr[], visit: (x: LoopExpr) => void): void {
+  const seen = new Set<LoopExpr>();
+  for (const x of xs) eachExpr(x, visit, seen);
 }
 
 /** Whether a body has a variable of a name. */
 export function usesName(body: readonly Stmt[], name: string): boolean {
   let used = false;
-  visitExprs(body, (x) => {
+  eachExprOf(body, (x) => {
     used ||= x.k === 'var' && x.name === name;
   });
   return used;
@@ -212,18 +191,19 @@ export function usesName(body: readonly Stmt[], name: string): boolean {
 
 /** Whether an expression depends on a name. */
 export function dependsOn(x: LoopExpr, name: string): boolean {
-  return usesName([{ k: 'let', name: '', value: x }], name);
+  let used = false;
+  eachExpr(x, (part) => {
+    used ||= part.k === 'var' && part.name === name;
+  });
+  return used;
 }
 
 /** The number of scalar operations in expressions, shared parts once: an estimate of the work of one element. */
 export function operations(xs: readonly LoopExpr[]): number {
   let count = 0;
-  visitExprs(
-    xs.map((value) => ({ k: 'let', name: '', value })),
-    (x) => {
-      if (x.k === 'op') count++;
-    },
-  );
+  eachOf(xs, (x) => {
+    if (x.k === 'op') count++;
+  });
   return count;
 }
 

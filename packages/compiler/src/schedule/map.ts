@@ -17,7 +17,7 @@ import {
   replace,
   storeAll,
   v,
-  visitExprs,
+  eachOf,
 } from './draft.ts';
 
 /** Elements that a thread takes at a time. */
@@ -49,14 +49,11 @@ function flat(ctx: ScheduleContext, group: Group): Scheduled | undefined {
   const outputs = lowerOutputs(d, group, unflatten(group.space, f) as LoopExpr[]);
   const values = outputs.map((o) => o.value);
   let possible = true;
-  visitExprs(
-    values.map((value) => ({ k: 'let', name: '', value })),
-    (x) => {
-      if (x.k === 'load' && dependsOn(x.at, local('f')) && d.low.simplify(f) !== x.at) possible = false;
-      if (x.k === 'op' && (x.op === 'div' || x.op === 'mod') && x.dtype === 'i32' && dependsOn(x, local('f')))
-        possible = false;
-    },
-  );
+  eachOf(values, (x) => {
+    if (x.k === 'load' && dependsOn(x.at, local('f')) && d.low.simplify(f) !== x.at) possible = false;
+    if (x.k === 'op' && (x.op === 'div' || x.op === 'mod') && x.dtype === 'i32' && dependsOn(x, local('f')))
+      possible = false;
+  });
   if (!possible) return undefined;
   const keep = readElsewhere(values, d.low.simplify(f));
   const size = d.fixed(total);

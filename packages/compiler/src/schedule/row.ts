@@ -8,6 +8,7 @@ import type { Group } from '../fuse/group.ts';
 import { isData } from '../fuse/group.ts';
 import type { LoopExpr, Stmt } from '../loop/language.ts';
 import { load, store } from '../loop/language.ts';
+import { mapExprs } from '../loop/walk.ts';
 import type { ScheduleContext, Scheduled } from './draft.ts';
 import { draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v } from './draft.ts';
 import { rowsPerBlock } from './map.ts';
@@ -147,32 +148,10 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
     [
       loop('grid', 'g', ix.ceilDiv(count, per), (g) => [
         loop('serial', 'q', ix.min(ix.int(per), ix.sub(count, ix.mul(g, ix.int(per)))), (q) =>
-          replaceInBody(body, { r: ix.add(ix.mul(g, ix.int(per)), q) }),
+          mapExprs(body, (x) => replace(x, { r: ix.add(ix.mul(g, ix.int(per)), q) })),
         ),
       ]),
     ],
     flops,
   );
-}
-
-/** A body with counters replaced. */
-export function replaceInBody(body: readonly Stmt[], values: Readonly<Record<string, LoopExpr>>): Stmt[] {
-  const go = (x: LoopExpr): LoopExpr => replace(x, values);
-  return body.map((s): Stmt => {
-    switch (s.k) {
-      case 'for':
-        return { ...s, count: go(s.count), body: replaceInBody(s.body, values) };
-      case 'let':
-        return { ...s, value: go(s.value) };
-      case 'store':
-        return { ...s, at: go(s.at), value: go(s.value) };
-      case 'if':
-        return { ...s, when: go(s.when), body: replaceInBody(s.body, values) };
-      case 'alloc':
-      case 'barrier':
-        return s;
-      default:
-        return s satisfies never;
-    }
-  });
 }
