@@ -17,6 +17,10 @@ test('equal values are counted in the last bucket, no values nowhere', () => {
   expect(bucketize([NaN, Infinity], 1)).toEqual([{ left: 0, right: 0, count: 0 }]);
 });
 
+test('a range of subnormal numbers keeps its edges in order', () => {
+  expect(bucketize([7.4e-323], 1)).toEqual([{ left: 7.4e-323, right: 7.4e-323, count: 1 }]);
+});
+
 test('every finite value is counted, edges ascend, and the value round-trips', () => {
   fc.assert(
     fc.property(fc.array(fc.double()), fc.integer({ min: 1, max: 40 }), (values, count) => {

@@ -42,7 +42,8 @@ export function bucketize(values: ArrayLike<number>, buckets = 30): readonly Buc
     const at = halfWidth > 0 ? Math.floor((value / 2 - least / 2) / halfWidth) : buckets - 1;
     counts[Math.min(at, buckets - 1)]!++;
   }
-  const edge = (i: number) => (i === buckets ? most : (least / 2 + halfWidth * i) * 2);
+  // Halving rounds among subnormals: no edge may pass the last one.
+  const edge = (i: number) => (i === buckets ? most : Math.min((least / 2 + halfWidth * i) * 2, most));
   return Array.from(counts, (count, i) => ({ left: edge(i), right: edge(i + 1), count }));
 }
 
