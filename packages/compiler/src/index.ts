@@ -31,6 +31,7 @@ export type { DimOption, Planned, PlanOptions, PlanStep } from './make-plan.ts';
 export { makePlan } from './make-plan.ts';
 export type { Pass } from './pipeline.ts';
 export { passes, simplifyGraph } from './pipeline.ts';
+export { traceFile } from './trace.ts';
 export type { ExplainedStep, Explanation } from './explain.ts';
 export { explain } from './explain.ts';
 export { decompose } from './loop/decompose.ts';
