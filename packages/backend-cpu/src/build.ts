@@ -1,6 +1,7 @@
 /** From a plan to an artifact: the plan's module, with and without fused multiply-add, and all that is data. Needs no device. */
 import type { Artifact, Plan } from '@sinter/compiler';
 import { backendName, packCode } from './runtime/code.ts';
+import { requiredFeatures } from './runtime/host.ts';
 import { emitModule } from './wasm/module.ts';
 
 /**
@@ -26,5 +27,6 @@ export function buildArtifact(plan: Plan): Artifact {
     constants,
     kernels: plan.kernels.map((kernel) => kernel.name),
     code: packCode({ plain: plain.code, fma: fma.code, scratchBytes: Math.max(plain.scratchBytes, fma.scratchBytes) }),
+    requires: { features: requiredFeatures, limits: {} },
   };
 }

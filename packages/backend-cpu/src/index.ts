@@ -4,49 +4,20 @@
  * @packageDocumentation
  */
 import type { Backend } from '@sinter/compiler';
-import { BackendError } from '@sinter/compiler/artifact';
 import { buildArtifact } from './build.ts';
-import { backendName } from './runtime/code.ts';
-import { coreCount, relaxedSimd } from './runtime/host.ts';
-import { load } from './runtime/load.ts';
+import type { CpuOptions } from './runtime/index.ts';
+import { cpuRuntime } from './runtime/index.ts';
 import { describeCpu } from './wasm/describe.ts';
 
-/** Options of {@link cpu}. */
-export interface CpuOptions {
-  /**
-   * Worker threads that a program runs on, at least 1; programs that share state share their threads. Default: as many as
-   * the machine runs at once, at most 16.
-   */
-  readonly threads?: number;
-  /**
-   * Whether to use fused multiply-add (WebAssembly relaxed SIMD): about twice as fast, and with one rounding less.
-   * `'auto'`, the default, uses it where the engine has it. In Node 20 that sets V8's flag
-   * `--experimental-wasm-relaxed-simd` for the whole process; `false` leaves the flags alone.
-   */
-  readonly fma?: boolean | 'auto';
-}
+export type { CpuOptions, CpuRuntime } from './runtime/index.ts';
+export { cpuRuntime } from './runtime/index.ts';
 
 /**
- * The CPU as a backend. Programs compute on threads of their own: the event loop stays free, and threads that are idle
- * neither take time nor keep the process alive. Memory is 32-bit: state, constants and the tensors of a run may take 4 GiB
- * together. In browsers the page must be cross-origin isolated.
+ * The CPU as a backend: {@link cpuRuntime}, and what builds for it.
  *
  * @throws BackendError for a number of threads that makes no sense, and for `fma: true` where the engine lacks it.
  */
 export function cpu(options: CpuOptions = {}): Backend {
-  const { threads = Math.min(coreCount(), 16), fma: wanted = 'auto' } = options;
-  if (!Number.isInteger(threads) || threads < 1)
-    throw new BackendError(`cpu: threads is ${threads}; give a whole number from 1`);
-  const fma = wanted !== false && relaxedSimd();
-  if (wanted === true && !fma) {
-    throw new BackendError(
-      "cpu: this engine has no relaxed SIMD (fused multiply-add); use fma: 'auto', or a newer engine",
-    );
-  }
-  return {
-    name: backendName,
-    target: describeCpu({ threads, fma }),
-    build: async (plan) => buildArtifact(plan),
-    load: (artifact, { state } = {}) => load(artifact, { threads, fma }, state),
-  };
+  const runtime = cpuRuntime(options);
+  return { ...runtime, target: describeCpu(runtime), build: async (plan) => buildArtifact(plan) };
 }

@@ -5,6 +5,7 @@ import type { Program, StateHandle } from './artifact/program.ts';
 import type { Backend } from './backend.ts';
 import type { PlanOptions } from './make-plan.ts';
 import { makePlan } from './make-plan.ts';
+import { originsOf, updatesOf } from './origins.ts';
 
 /** Options of {@link compile}. */
 export interface CompileOptions extends PlanOptions {
@@ -12,9 +13,14 @@ export interface CompileOptions extends PlanOptions {
   readonly state?: StateHandle;
 }
 
-/** Builds without loading: what an ahead-of-time compiler calls. Needs no device. */
+/**
+ * Builds without loading: what an ahead-of-time compiler calls. Needs no device. The artifact tells which state a run
+ * changes, and for each kernel which tensors of the graph it computes.
+ */
 export async function build(g: Graph, backend: Backend, options: PlanOptions = {}): Promise<Artifact> {
-  return backend.build(makePlan(g, backend.target, options).plan);
+  const planned = makePlan(g, backend.target, options);
+  const artifact = await backend.build(planned.plan);
+  return { updates: updatesOf(planned.plan), origins: originsOf(planned), ...artifact };
 }
 
 /** Compiles a graph and loads it: `load(await build(plan))`. */

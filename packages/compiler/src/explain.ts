@@ -76,7 +76,8 @@ export function explain(planned: Planned, sizes: Sizes = {}): Explanation {
   return { ...result, toString: () => table(plan.name, result) };
 }
 
-function inlinedInto(
+/** What is computed within `members` and not stored, operands first. */
+export function inlinedInto(
   members: readonly Tensor[],
   stored: ReadonlyMap<Tensor, string>,
   own: ReadonlySet<Tensor>,
@@ -126,7 +127,7 @@ function table(name: string, e: Omit<Explanation, 'toString'>): string {
 }
 
 /** `mul ×3, add`: names in order of first use, with how often. */
-function summary(names: readonly string[]): string {
+export function summary(names: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const n of names) counts.set(n, (counts.get(n) ?? 0) + 1);
   return [...counts].map(([n, c]) => (c === 1 ? n : `${n} ×${c}`)).join(', ');

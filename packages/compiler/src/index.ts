@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export * from './artifact/index.ts';
-export type { Backend, LoadOptions } from './backend.ts';
+export type { Backend } from './backend.ts';
 export type {
   AllocStmt,
   BarrierStmt,
@@ -43,5 +43,4 @@ export type { VerifyOptions } from './loop/verify.ts';
 export { verifyKernel, verifyPlan } from './loop/verify.ts';
 export type { OptimizeOptions } from './loop/optimize.ts';
 export { optimize } from './loop/optimize.ts';
-export { bindInputs } from './loop/backend.ts';
 export type { Tile } from './schedule/tiles.ts';

@@ -53,6 +53,7 @@ export interface PlanStep {
 /** A plan and how it came about. */
 export interface Planned {
   readonly plan: Plan;
+  /** What stands behind each step of the plan; the copies at its end come from no group. */
   readonly steps: readonly PlanStep[];
   readonly fused: Fused;
 }
@@ -99,9 +100,9 @@ export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): P
     'schedule',
     steps.map((s) => s.scheduled),
   );
-  const plan = assemble(g, fused, steps, target, dims);
+  const { plan, ran } = assemble(g, fused, steps, target, dims);
   options.trace?.('plan', plan);
-  return { plan, steps, fused };
+  return { plan, steps: ran, fused };
 }
 
 interface Draft {
@@ -113,7 +114,14 @@ interface Draft {
   last: number;
 }
 
-function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dims: Record<string, DimRange>): Plan {
+/** The plan, and those of `steps` that are in it: an operand that is still packed is not packed again. */
+function assemble(
+  g: Graph,
+  fused: Fused,
+  steps: readonly PlanStep[],
+  target: Target,
+  dims: Record<string, DimRange>,
+): { readonly plan: Plan; readonly ran: readonly PlanStep[] } {
   const buffers: Draft[] = [];
   const index = new Map<Binding, number>();
   const taken = new Set<string>();
@@ -205,7 +213,9 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
   };
   const scratchOf = new Map<string, { readonly group: Group; readonly buffer: number }>();
   const packed = new Map<string, { readonly buffer: number; readonly step: number }>();
-  for (const { group, scheduled } of steps) {
+  const ran: PlanStep[] = [];
+  for (const planStep of steps) {
+    const { group, scheduled } = planStep;
     const scratch = scheduled.bindings.find(
       (b): b is Scratch => 'scratch' in b && scratchOf.get(b.scratch)?.group !== group,
     );
@@ -225,6 +235,7 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
       if (shared) continue;
       packed.set(key, { buffer, step: planSteps.length });
     }
+    ran.push(planStep);
     emit(
       scheduled.kernel,
       scheduled.bindings.map((b) => ('scratch' in b ? scratchOf.get(b.scratch)!.buffer : index.get(b)!)),
@@ -251,7 +262,7 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
   const port = (t: Tensor, buffer: number): Port => ({ shape: t.shape, dtype: t.dtype, buffer });
   const ports = (record: Graph['outputs'], find: (name: string, t: Tensor) => number): Ports =>
     Object.fromEntries(Object.entries(record).map(([name, t]) => [name, port(t, find(name, t))]));
-  return {
+  const plan: Plan = {
     name: g.name,
     dims: Object.fromEntries(
       Object.entries(dims).map(([name, r]) => [name, { min: r.min, max: Math.min(r.max, largestSize) }]),
@@ -271,6 +282,7 @@ function assemble(g: Graph, fused: Fused, steps: PlanStep[], target: Target, dim
     steps: planSteps,
     constants,
   };
+  return { plan, ran };
 }
 
 /** How many steps later an operand that was packed is used again rather than packed again. */

@@ -66,3 +66,28 @@ export function relaxedSimd(): boolean {
   node?.('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
   return WebAssembly.validate(relaxedMadd);
 }
+
+/** `(func (drop (i8x16.splat (i32.const 0))))`: the smallest module that needs SIMD. */
+// prettier-ignore
+const simd = new Uint8Array([
+  0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0,
+  10, 9, 1, 7, 0, 0x41, 0, 0xfd, 0x0f, 0x1a, 0x0b,
+]);
+
+/** `(memory 1 1 shared)`: the smallest module that needs threads. */
+const sharedMemory = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 4, 1, 3, 1, 1]);
+
+/** What our artifacts require of every engine, and how to find out whether it is there. */
+const features: Readonly<Record<string, () => boolean>> = {
+  simd128: () => WebAssembly.validate(simd),
+  threads: () => typeof SharedArrayBuffer !== 'undefined' && WebAssembly.validate(sharedMemory),
+};
+
+/** The names of {@link missingFeature}, for artifacts. */
+export const requiredFeatures: readonly string[] = Object.keys(features);
+
+/** The first of `wanted` that this engine lacks, in words. */
+export function missingFeature(wanted: readonly string[]): string | undefined {
+  const missing = wanted.find((feature) => !features[feature]?.());
+  return missing === undefined ? undefined : `the WebAssembly feature '${missing}'`;
+}

@@ -2,8 +2,14 @@
 import type { Sizes, TensorData } from '@sinter/ir';
 import { dtypeBytes, shapeSize } from '@sinter/ir';
 import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
-import { assignOffsets, BackendError, evaluateSize } from '@sinter/compiler/artifact';
-import { checkSizes, fixedSizes, sizesOf } from './bind.ts';
+import {
+  assignOffsets,
+  BackendError,
+  bindInputs,
+  checkSizes,
+  evaluateSize,
+  fixedSizes,
+} from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
 import type { Request } from './memory.ts';
 import type { Resident, Store } from './store.ts';
@@ -70,7 +76,7 @@ export class CpuProgram implements Program {
 
   async #run(given: Given, profile: boolean): Promise<Profiled> {
     if (this.#closing) throw new BackendError(`program '${this.name}' was closed; load it again`);
-    const sizes = sizesOf(this.#artifact, given);
+    const sizes = bindInputs(this.#artifact, given);
     return this.#store.turn(async () => {
       const addresses = this.#place(sizes);
       const { memory } = this.#store;

@@ -3,15 +3,13 @@
  * one thing happens at a time. It lives as long as its last program.
  */
 import type { Data } from '@sinter/ir';
-import { dtypeBytes, sameShape, shapeSize, showShape } from '@sinter/ir';
+import { dtypeBytes, showShape } from '@sinter/ir';
 import type { Artifact, Port, Ports, StateHandle } from '@sinter/compiler/artifact';
-import { BackendError } from '@sinter/compiler/artifact';
-import { fixedSizes, freeDims, misfit } from './bind.ts';
+import { BackendError, misfit, near, newState } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
 import type { HeaderLayout } from './layout.ts';
 import { headerLayout } from './layout.ts';
 import { Memory } from './memory.ts';
-import { near } from './near.ts';
 import { Pool, poolBytes } from './pool.ts';
 
 /** A state tensor and where it lies. */
@@ -56,12 +54,12 @@ export class Store implements StateHandle {
     return this.turn(async () => this.memory.view(port.dtype, address, count).slice());
   }
 
-  async write(name: string, data: Data): Promise<void> {
+  async write(name: string, data: Data, at?: number): Promise<void> {
     const { port, address, count } = this.#find(name);
-    const wrong = misfit(data, port.dtype, count);
+    const wrong = misfit(data, port.dtype, count, at);
     if (wrong !== undefined)
       throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
-    return this.turn(async () => this.memory.view(port.dtype, address, count).set(data));
+    return this.turn(async () => this.memory.view(port.dtype, address, count).set(data, at));
   }
 
   /** Does `task` when all before it is done. */
@@ -90,11 +88,11 @@ export class Store implements StateHandle {
     return this.turn(async () => {
       const { heap } = this.memory;
       this.#checkAlive();
-      const fresh = this.#newTensors(artifact);
+      const fresh = Object.entries(newState(artifact, this.ports));
       const { addresses, header, scratch, bytes } = fixedPart(artifact, this.threads, scratchBytes);
       const base = heap.allocate(bytes);
       for (const [name, port] of fresh) {
-        const count = elementCount(port, artifact);
+        const count = elementCount(port);
         this.#tensors.set(name, { port, count, address: heap.allocate(count * dtypeBytes[port.dtype]) });
       }
       try {
@@ -104,7 +102,7 @@ export class Store implements StateHandle {
         }));
         this.memory.zero(base, header.bytes);
         for (const [name, port] of fresh)
-          this.memory.zero(this.address(name), elementCount(port, artifact) * dtypeBytes[port.dtype]);
+          this.memory.zero(this.address(name), elementCount(port) * dtypeBytes[port.dtype]);
         const placed = addresses.map((offset) => (offset < 0 ? -1 : base + offset));
         artifact.buffers.forEach(({ name, dtype, role }, i) => {
           if (role !== 'constant') return;
@@ -119,7 +117,7 @@ export class Store implements StateHandle {
         return { id, header, base, bytes, addresses: placed };
       } catch (error) {
         for (const [name, port] of fresh) {
-          heap.free(this.address(name), elementCount(port, artifact) * dtypeBytes[port.dtype]);
+          heap.free(this.address(name), elementCount(port) * dtypeBytes[port.dtype]);
           this.#tensors.delete(name);
         }
         heap.free(base, bytes);
@@ -176,29 +174,6 @@ export class Store implements StateHandle {
     if (!held) throw new BackendError(`there is no state '${name}'; near it: ${near(name, this.#tensors.keys())}`);
     return held;
   }
-
-  /** The state of `artifact` that is not here yet; what is here must agree. */
-  #newTensors(artifact: Artifact): [name: string, port: Port][] {
-    return Object.entries(artifact.state)
-      .filter(([name, port]) => {
-        const what = `program '${artifact.name}': state '${name}' is ${port.dtype}${showShape(port.shape)}`;
-        const free = freeDims(port.shape, artifact.dims);
-        if (free.length > 0)
-          throw new BackendError(
-            `${what}, but state cannot depend on a run-time size; fix ${free.join(', ')} when compiling`,
-          );
-        const held = this.#tensors.get(name)?.port;
-        if (!held) return true;
-        const shape = shapeSize(port.shape, fixedSizes(artifact.dims));
-        if (held.dtype !== port.dtype || !sameShape(held.shape, shape)) {
-          throw new BackendError(
-            `${what}, but the shared state of that name is ${held.dtype}${showShape(held.shape)}; rename one of them, or do not share`,
-          );
-        }
-        return false;
-      })
-      .map(([name, port]) => [name, { ...port, shape: shapeSize(port.shape, fixedSizes(artifact.dims)) }]);
-  }
 }
 
 /** What a program keeps in one block: header, constants, scratch of each thread. Addresses count from the block's start. */
@@ -221,6 +196,6 @@ function fixedPart(
   return { addresses, header, scratch: end, bytes: end + threads * aligned(scratchBytes) };
 }
 
-function elementCount(port: Port, artifact: Artifact): number {
-  return shapeSize(port.shape, fixedSizes(artifact.dims)).reduce((a, b) => a * b, 1);
+function elementCount(port: Port): number {
+  return (port.shape as readonly number[]).reduce((a, b) => a * b, 1);
 }

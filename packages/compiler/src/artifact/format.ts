@@ -47,6 +47,14 @@ export interface ProgramData {
   readonly constants: Readonly<Record<string, Data>>;
 }
 
+/** What a machine must have to run an artifact. The names are the backend's own; WebGPU's are those of its specification. */
+export interface Requirements {
+  /** Features that must be there. */
+  readonly features: readonly string[];
+  /** The least value of each limit. */
+  readonly limits: Readonly<Record<string, number>>;
+}
+
 /** A compiled program as data. `code` is the backend's own; everything else is common to all. */
 export interface Artifact extends ProgramData {
   readonly format: 1;
@@ -54,4 +62,10 @@ export interface Artifact extends ProgramData {
   /** Names of the kernels, for messages and profiles; steps refer to them by index. */
   readonly kernels: readonly string[];
   readonly code: Readonly<Record<string, Uint8Array>>;
+  /** What the machine must have. Default: nothing beyond what the backend itself needs. */
+  readonly requires?: Requirements;
+  /** Per kernel: the tensors of the graph that it computes, as text, with the inputs and weights that they read. For messages and profiles. */
+  readonly origins?: readonly (readonly string[])[];
+  /** Names of the state that a run changes. Default: any of it may change. */
+  readonly updates?: readonly string[];
 }

@@ -8,8 +8,13 @@ export interface StateHandle {
   readonly ports: Ports;
   /** A copy of a tensor's elements. */
   read(name: string): Promise<Data>;
-  /** Overwrites a tensor; its length and dtype must fit (`BackendError`). `data` must not change before this is done. */
-  write(name: string, data: Data): Promise<void>;
+  /**
+   * Overwrites a tensor, or a piece of it, so that weights can stream in: `at` is the first element (row-major) that is
+   * overwritten. Without `at` the data must be all of the tensor. `data` must not change before this is done.
+   *
+   * @throws BackendError if there is no such tensor, or the data is of another dtype or does not fit.
+   */
+  write(name: string, data: Data, at?: number): Promise<void>;
 }
 
 /** The time that one step took in a profiled run, in milliseconds. */

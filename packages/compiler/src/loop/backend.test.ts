@@ -41,10 +41,14 @@ test('inputs that do not fit are errors', async () => {
   await expect(program.run({})).rejects.toThrow(ShapeError);
   await expect(program.run({ x: { data: numbers(14), shape: [2, 7] } })).rejects.toThrow(ShapeError);
   await expect(program.run({ x: { data: numbers(136), shape: [17, 8] } })).rejects.toThrow(
-    /'m' is 17, but the program was built for 1 to 16/,
+    /'m' is 17, but it was built for 1 to 16/,
   );
-  await expect(program.run({ x: { data: new Int32Array(16), shape: [2, 8] } })).rejects.toThrow(/wants f32/);
-  await expect(program.state.write('w', numbers(3))).rejects.toThrow(/64 elements of f32, got 3/);
+  await expect(program.run({ x: { data: new Int32Array(16), shape: [2, 8] } })).rejects.toThrow(
+    /must be a Float32Array, not Int32Array/,
+  );
+  await expect(program.state.write('w', numbers(3))).rejects.toThrow(
+    /'w' is f32\[8, 8\]: it has 64 elements, the data 3/,
+  );
   await expect(backend.load({ ...(await backend.build(samplePlan())), backend: 'other' })).rejects.toThrow(
     BackendError,
   );

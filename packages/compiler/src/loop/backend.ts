@@ -3,12 +3,16 @@
  * kernels as JSON.
  */
 import type { Data, DType, ScalarOp, TensorData } from '@sinter/ir';
-import { arity, bindSizes, dataFor, dtypeBytes, holds, ShapeError, shapeSize } from '@sinter/ir';
+import { arity, dataFor, dtypeBytes, shapeSize, showShape } from '@sinter/ir';
+import { bindInputs, misfit, newState } from '../artifact/bind.ts';
 import { BackendError } from '../artifact/errors.ts';
 import type { Artifact, Port, Ports } from '../artifact/format.ts';
 import { assignOffsets, evaluateSize } from '../artifact/offsets.ts';
+import { near } from '../artifact/near.ts';
 import type { Program, StateHandle, StepTime } from '../artifact/program.ts';
-import type { Backend, LoadOptions } from '../backend.ts';
+import type { LoadOptions } from '../artifact/runtime.ts';
+import { contractVersion } from '../artifact/runtime.ts';
+import type { Backend } from '../backend.ts';
 import type { Kernel, LoopExpr, Stmt } from './language.ts';
 import type { PlanRunOptions } from './run.ts';
 import { planRunner } from './run.ts';
@@ -27,6 +31,7 @@ const name = 'interpreter';
 export function interpreter(target: Partial<Target> = {}, options: PlanRunOptions = {}): Backend {
   return {
     name,
+    contract: contractVersion,
     target: {
       kind: 'cpu',
       spells: new Set(Object.keys(arity) as ScalarOp[]),
@@ -120,23 +125,10 @@ class State implements StateHandle {
   }
 
   /** Adds the tensors that a program keeps; those that are there already must fit. */
-  add(program: string, ports: Ports): void {
-    for (const [key, port] of Object.entries(ports)) {
-      const shape = shapeSize(port.shape, {});
-      const known = this.tensors.get(key)?.port;
-      if (known && (known.dtype !== port.dtype || known.shape.join() !== shape.join())) {
-        throw new BackendError(
-          `program '${program}': state '${key}' is ${port.dtype}[${shape.join(', ')}], the shared state has ${known.dtype}[${known.shape.join(', ')}]`,
-        );
-      }
-      if (!known)
-        this.tensors.set(key, {
-          port: { ...port, shape },
-          data: dataFor(
-            port.dtype,
-            shape.reduce((a, b) => a * b, 1),
-          ),
-        });
+  add(artifact: Artifact): void {
+    for (const [key, port] of Object.entries(newState(artifact, this.ports))) {
+      const count = (port.shape as readonly number[]).reduce((a, b) => a * b, 1);
+      this.tensors.set(key, { port, data: dataFor(port.dtype, count) });
     }
   }
 
@@ -144,16 +136,14 @@ class State implements StateHandle {
     return this.queue(() => this.tensor(key).data.slice());
   }
 
-  write(key: string, data: Data): Promise<void> {
+  async write(key: string, data: Data, at?: number): Promise<void> {
     const copy = data.slice();
     return this.queue(() => {
-      const t = this.tensor(key);
-      if (!holds(copy, t.port.dtype) || copy.length !== t.data.length) {
-        throw new BackendError(
-          `state '${key}' is ${t.data.length} elements of ${t.port.dtype}, got ${copy.length} in a ${copy.constructor.name}`,
-        );
-      }
-      t.data = copy;
+      const { port, data: whole } = this.tensor(key);
+      const wrong = misfit(copy, port.dtype, whole.length, at);
+      if (wrong !== undefined)
+        throw new BackendError(`state '${key}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
+      whole.set(copy, at);
     });
   }
 
@@ -161,46 +151,15 @@ class State implements StateHandle {
     const found = this.tensors.get(key);
     if (!found)
       throw new BackendError(
-        `there is no state '${key}'; known: ${[...this.tensors.keys()].join(', ') || '(none: its programs are closed)'}`,
+        this.users === 0
+          ? 'this state is gone: its last program was closed; read it before, or load a program again'
+          : `there is no state '${key}'; near it: ${near(key, this.tensors.keys())}`,
       );
     return found;
   }
 }
 
 // ---- programs
-
-/**
- * The run-time sizes that follow from the shapes of a program's inputs. Throws a `ShapeError` where shapes do not agree
- * with the ports, a size is outside of the range the program was built for, or an input is of another dtype.
- */
-export function bindInputs(
-  artifact: Pick<Artifact, 'name' | 'dims' | 'inputs'>,
-  inputs: Readonly<Record<string, TensorData>>,
-): Record<string, number> {
-  const sizes = bindSizes(artifact.inputs, inputs);
-  for (const [dim, { min, max }] of Object.entries(artifact.dims)) {
-    const size = (sizes[dim] ??= min === max ? min : NaN);
-    if (Number.isNaN(size))
-      throw new ShapeError(`program '${artifact.name}': no input's shape gives the size '${dim}'`);
-    if (size < min || size > max)
-      throw new ShapeError(
-        `program '${artifact.name}': '${dim}' is ${size}, but the program was built for ${min} to ${max}; build it with a wider range`,
-      );
-  }
-  for (const [key, port] of Object.entries(artifact.inputs)) {
-    const { shape, data } = inputs[key]!;
-    const want = shapeSize(port.shape, sizes);
-    if (want.join() !== shape.join())
-      throw new ShapeError(
-        `program '${artifact.name}': input '${key}' must be [${want.join(', ')}] here, got [${shape.join(', ')}]`,
-      );
-    if (!holds(data, port.dtype))
-      throw new ShapeError(
-        `program '${artifact.name}': input '${key}' wants ${port.dtype}, got a ${data.constructor.name}`,
-      );
-  }
-  return sizes;
-}
 
 const bytes = (dtype: DType, length: number): number => dtypeBytes[dtype] * length;
 
@@ -215,7 +174,7 @@ function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions)
   if (!code) throw new BackendError(`program '${artifact.name}': the artifact has no 'kernels.json'`);
   const run = planRunner({ ...artifact, kernels: decodeKernels(code) }, options);
   const state = load.state ?? new State();
-  state.add(artifact.name, artifact.state);
+  state.add(artifact);
   state.users++;
   let open = true;
 

@@ -1,7 +1,7 @@
 import { ShapeError } from '@sinter/ir';
 import { expect, test } from 'vitest';
 import type { Signature } from './bind.ts';
-import { sizesOf } from './bind.ts';
+import { bindInputs } from './bind.ts';
 
 const program: Signature = {
   name: 'p',
@@ -18,7 +18,7 @@ const given = (batch: number, seq: number, rows = batch * seq, width = 3) => ({
 });
 
 test('sizes follow from shapes, and those that are fixed are there', () => {
-  expect(sizesOf(program, given(2, 5))).toEqual({ batch: 2, seq: 5, width: 3 });
+  expect(bindInputs(program, given(2, 5))).toEqual({ batch: 2, seq: 5, width: 3 });
 });
 
 test.each([
@@ -37,11 +37,11 @@ test.each([
   ['a missing input', { ids: given(1, 1).ids }, /input 'both' is missing/],
   ['an input too many', { ...given(1, 1), mask: given(1, 1).ids }, /there is no input 'mask'/],
 ])('%s is a ShapeError', (_what, inputs, message) => {
-  const attempt = (): unknown => sizesOf(program, inputs);
+  const attempt = (): unknown => bindInputs(program, inputs);
   expect(attempt).toThrow(ShapeError);
   expect(attempt).toThrow(message);
 });
 
 test('a size that no input tells is named', () => {
-  expect(() => sizesOf({ ...program, inputs: {} }, {})).toThrow("the size 'batch' has no value");
+  expect(() => bindInputs({ ...program, inputs: {} }, {})).toThrow("the size 'batch' has no value");
 });
