@@ -3,7 +3,7 @@ import type { Sizes, TensorData } from '@sinter/ir';
 import { dtypeBytes, shapeSize } from '@sinter/ir';
 import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
 import {
-  assignOffsets,
+  arenaLayout,
   BackendError,
   bindInputs,
   checkSizes,
@@ -115,7 +115,7 @@ export class CpuProgram implements Program {
     const key = keyOf(sizes, this.#artifact.dims);
     const known = this.#layouts.get(key);
     if (known) return known;
-    const layout = placeInArena(this.#artifact, sizes);
+    const layout = arenaLayout(this.#artifact, sizes);
     this.#layouts.set(key, layout);
     const oldest = this.#layouts.keys().next().value;
     if (this.#layouts.size > keptLayouts && oldest !== undefined) this.#layouts.delete(oldest);
@@ -153,16 +153,6 @@ export class CpuProgram implements Program {
       ? { who: `program '${this.name}'`, advice: 'make the model smaller, or close programs that share its state' }
       : { who: `program '${this.name}' with ${at}`, advice: `make ${names.join(' or ')} smaller` };
   }
-}
-
-/** Inputs are there before the first step and outputs after the last, whatever steps touch them. */
-function placeInArena({ buffers, outputs, steps }: Artifact, sizes: Sizes): Layout {
-  const kept = new Set(Object.values(outputs).map(({ buffer }) => buffer));
-  const alive = buffers.map((b, i) => {
-    const first = b.role === 'input' ? -1 : b.live[0];
-    return { ...b, live: [first, kept.has(i) ? steps.length : Math.max(first, b.live[1])] as const };
-  });
-  return assignOffsets(alive, sizes, ({ role }) => role === 'input' || role === 'output' || role === 'scratch');
 }
 
 function keyOf(sizes: Sizes, dims: Artifact['dims']): string {

@@ -1,10 +1,13 @@
 /**
- * What a runtime needs to load and run a compiled program, without the compiler.
+ * What a runtime needs to load and run a compiled program, without the compiler; and the container that programs travel in.
  *
  * @packageDocumentation
  */
 export type { Signature } from './bind.ts';
 export { bindInputs, checkSizes, fixedSizes, freeDims, misfit, newState } from './bind.ts';
+export type { Bundle, CheckCase, Tolerance, WeightTensor } from './bundle.ts';
+export type { EncodedBundle, EncodedFile, EncodeOptions } from './encode.ts';
+export { encodeBundle } from './encode.ts';
 export type { ArtifactFault } from './errors.ts';
 export { ArtifactError, BackendError } from './errors.ts';
 export type {
@@ -18,9 +21,29 @@ export type {
   Requirements,
   Step,
 } from './format.ts';
+export type { LoadBundleOptions, Loaded } from './load.ts';
+export { loadBundle } from './load.ts';
+export type {
+  Manifest,
+  ManifestCheck,
+  ManifestEntry,
+  ManifestState,
+  ManifestTensor,
+  Part,
+  TensorInfo,
+} from './manifest.ts';
+export { formatVersion } from './manifest.ts';
 export { near } from './near.ts';
 export type { Layout } from './offsets.ts';
-export { assignOffsets, evaluateSize } from './offsets.ts';
+export { arenaLayout, assignOffsets, evaluateSize } from './offsets.ts';
+export { peakBytes } from './peak.ts';
 export type { Program, StateHandle, StepTime } from './program.ts';
+export type { BundleReader, ReadOptions } from './reader.ts';
+export { openBundle, verifyBundle } from './reader.ts';
 export type { LoadOptions, LoadProgress, Runtime } from './runtime.ts';
 export { contractVersion } from './runtime.ts';
+export type { SizeJson } from './size.ts';
+export { sizeFromJson, sizeToJson } from './size.ts';
+export type { ByteSource, OpenFile, SourceOptions, UrlOptions } from './source.ts';
+export { bytesSource, fileSource, urlSource } from './source.ts';
+export type { WeightPiece } from './weights.ts';

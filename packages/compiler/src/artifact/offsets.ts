@@ -4,7 +4,7 @@
  */
 import type { Expr, Sizes } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
-import type { PlanBuffer } from './format.ts';
+import type { Artifact, PlanBuffer } from './format.ts';
 
 /** The value of an integer expression over run-time sizes. */
 export function evaluateSize(x: Expr, sizes: Sizes): number {
@@ -80,4 +80,24 @@ export function assignOffsets(
     total = Math.max(total, start + item.bytes);
   }
   return { offsets, bytes: total };
+}
+
+/** Whether a buffer lies in the arena, which is laid out anew when sizes change: state and constants do not. */
+export function inArena({ role }: PlanBuffer): boolean {
+  return role === 'input' || role === 'output' || role === 'scratch';
+}
+
+/** The arena of a run: inputs are there before the first step and outputs after the last, whatever steps touch them. */
+export function arenaLayout(
+  artifact: Pick<Artifact, 'buffers' | 'outputs' | 'steps'>,
+  sizes: Sizes,
+  align?: number,
+): Layout {
+  const { buffers, outputs, steps } = artifact;
+  const kept = new Set(Object.values(outputs).map(({ buffer }) => buffer));
+  const alive = buffers.map((b, i) => {
+    const first = b.role === 'input' ? -1 : b.live[0];
+    return { ...b, live: [first, kept.has(i) ? steps.length : Math.max(first, b.live[1])] as const };
+  });
+  return assignOffsets(alive, sizes, inArena, align);
 }

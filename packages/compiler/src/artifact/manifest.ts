@@ -1,0 +1,193 @@
+/** The head of a `.sinter` file: its first 64 bytes, and the manifest, which says all but the bytes. See docs/artifacts.md. */
+import type { DType, Shape } from '@sinter/ir';
+import type { Tolerance } from './bundle.ts';
+import { ArtifactError } from './errors.ts';
+import type { DimRange, Requirements } from './format.ts';
+import type { SizeJson } from './size.ts';
+
+/** The version of the container that is written, and the newest that is read. */
+export const formatVersion = 1;
+/** Parts begin at multiples of this: WebGPU's strictest alignment. */
+export const partAlign = 256;
+/** Bytes under one hash: a piece is verified before it is used. */
+export const pieceBytes = 4 << 20;
+/** Bytes before the manifest. */
+export const headBytes = 64;
+/** `\x89SINTER\n`: not text, and changed by what changes line ends. */
+export const magic = [0x89, 0x53, 0x49, 0x4e, 0x54, 0x45, 0x52, 0x0a] as const;
+
+/** Bytes of a file. `offset` counts from the first part's start; of a part in a `file` beside, from the start of that file. */
+export interface Part {
+  /** The name of the file beside that holds the part. Default: the file itself. */
+  readonly file?: string;
+  readonly offset: number;
+  readonly bytes: number;
+  /** The SHA-256 (hexadecimal) of each piece of 4 MiB. */
+  readonly sha256: readonly string[];
+}
+
+/** The type of a tensor at the border of a program. */
+export interface TensorInfo {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** An entry point. Numbers that stand for bytes are positions in {@link Manifest.parts}. */
+export interface ManifestEntry {
+  /** The program's own name. */
+  readonly program: string;
+  readonly dims: Readonly<Record<string, DimRange>>;
+  readonly inputs: Readonly<Record<string, TensorInfo>>;
+  readonly outputs: Readonly<Record<string, TensorInfo>>;
+  /** Names of the state it uses. */
+  readonly state: readonly string[];
+  /** Names of the state it changes; absent: any. */
+  readonly updates?: readonly string[];
+  readonly requires?: Requirements;
+  /** The bytes that a run needs at least beside state and constants, over the run-time sizes. */
+  readonly peakBytes: SizeJson;
+  readonly plan: number;
+  readonly code: Readonly<Record<string, number>>;
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+/** A state tensor and where its first value comes from; `later`: it is zero, and whoever loads the bundle writes it. */
+export interface ManifestState extends TensorInfo {
+  readonly shape: readonly number[];
+  readonly from: 'weights' | 'zeros' | 'later';
+}
+
+/** A tensor of a stored case. */
+export interface ManifestTensor {
+  readonly shape: readonly number[];
+  readonly part: number;
+}
+
+/** A stored case. */
+export interface ManifestCheck {
+  readonly inputs: Readonly<Record<string, ManifestTensor>>;
+  readonly outputs: Readonly<Record<string, ManifestTensor>>;
+  readonly tolerance: Tolerance;
+}
+
+/** What a `.sinter` file says of itself. Members that are not known are skipped: later versions may add some. */
+export interface Manifest {
+  readonly format: number;
+  readonly contract: number;
+  readonly name: string;
+  /** The software that wrote it. */
+  readonly producer: string;
+  readonly backend: string;
+  readonly source?: Readonly<Record<string, unknown>>;
+  readonly entries: Readonly<Record<string, ManifestEntry>>;
+  readonly state: Readonly<Record<string, ManifestState>>;
+  /** The parts that are safetensors files with the initial state. */
+  readonly weights: readonly number[];
+  readonly files: Readonly<Record<string, number>>;
+  readonly check: Readonly<Record<string, ManifestCheck>>;
+  readonly parts: readonly Part[];
+}
+
+/** `bytes` up to the next start of a part. */
+export function padded(bytes: number): number {
+  return Math.ceil(bytes / partAlign) * partAlign;
+}
+
+/** The SHA-256 of bytes, in hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  if (!globalThis.crypto?.subtle)
+    throw new ArtifactError(
+      'source',
+      'hashes cannot be computed: this page is not a secure context; serve it over https or from localhost',
+    );
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** The head: magic, format, length and hash of the manifest, the manifest, and zeros up to the first part. */
+export async function encodeHead(manifest: Manifest): Promise<Uint8Array> {
+  const json = new TextEncoder().encode(JSON.stringify(manifest));
+  const head = new Uint8Array(padded(headBytes + json.length));
+  const view = new DataView(head.buffer);
+  head.set(magic);
+  view.setUint32(8, manifest.format, true);
+  view.setUint32(12, json.length, true);
+  head.set(
+    (await sha256(json)).match(/../g)!.map((byte) => parseInt(byte, 16)),
+    16,
+  );
+  head.set(json, headBytes);
+  return head;
+}
+
+/** Reads the first 64 bytes (or what there is of them): the length of the manifest, and its hash. */
+export function parseHead(head: Uint8Array): { readonly manifestBytes: number; readonly hash: string } {
+  if (magic.some((byte, i) => i < head.length && head[i] !== byte))
+    throw new ArtifactError(
+      'not-sinter',
+      `this is no .sinter file: it begins with ${JSON.stringify(String.fromCharCode(...head.subarray(0, 8)))}`,
+    );
+  if (head.length < headBytes)
+    throw new ArtifactError(
+      'truncated',
+      `the .sinter file ends after ${head.length} bytes, within its head of ${headBytes}; fetch it again`,
+    );
+  const view = new DataView(head.buffer, head.byteOffset, headBytes);
+  const format = view.getUint32(8, true);
+  if (format > formatVersion)
+    throw new ArtifactError(
+      'newer',
+      `the .sinter file has format ${format}, this version reads up to ${formatVersion}; update sinter, or build the artifact with this version`,
+    );
+  if (format === 0 || head.subarray(48, headBytes).some((byte) => byte !== 0))
+    throw new ArtifactError('damaged', 'the .sinter file is damaged: its head is not what was written; fetch it again');
+  const hash = Array.from(head.subarray(16, 48), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { manifestBytes: view.getUint32(12, true), hash };
+}
+
+/** The manifest in bytes whose hash is right. Its positions and lengths are checked, so that nothing is read that is not there. */
+export function parseManifest(json: Uint8Array): Manifest {
+  const bad = (what: string): never => {
+    throw new ArtifactError(
+      'damaged',
+      `the manifest of the .sinter file makes no sense: ${what}; build the artifact again`,
+    );
+  };
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json)) as Manifest;
+  } catch (error) {
+    return bad((error as Error).message);
+  }
+  const { parts, entries, state, weights, files, check } = manifest;
+  const size = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
+  if (
+    !Array.isArray(parts) ||
+    !Array.isArray(weights) ||
+    [entries, state, files, check].some((x) => typeof x !== 'object' || x === null)
+  )
+    bad('a member is missing');
+  parts.forEach((part, i) => {
+    const { offset, bytes, sha256: hashes } = part;
+    if (
+      !size(offset) ||
+      !size(bytes) ||
+      offset % partAlign !== 0 ||
+      !Array.isArray(hashes) ||
+      hashes.length !== Math.ceil(bytes / pieceBytes)
+    )
+      bad(`part ${i} is ${JSON.stringify({ offset, bytes, hashes: hashes?.length })}`);
+  });
+  const used = [
+    ...weights,
+    ...Object.values(files),
+    ...Object.values(entries).flatMap((e) => [e.plan, ...Object.values(e.code), ...Object.values(e.constants)]),
+    ...Object.values(check).flatMap((c) =>
+      [...Object.values(c.inputs), ...Object.values(c.outputs)].map((t) => t.part),
+    ),
+  ];
+  for (const part of used) if (!size(part) || part >= parts.length) bad(`there is no part ${part}`);
+  for (const { state: names } of Object.values(entries))
+    for (const name of names) if (!Object.hasOwn(state, name)) bad(`there is no state '${name}'`);
+  return manifest;
+}

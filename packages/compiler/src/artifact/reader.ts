@@ -1,0 +1,194 @@
+/** Opens `.sinter` files: the manifest first, everything else when it is asked for, and nothing that is not verified. */
+import { ArtifactError } from './errors.ts';
+import type { Artifact } from './format.ts';
+import type { Manifest, ManifestEntry, Part } from './manifest.ts';
+import { formatVersion, headBytes, padded, parseHead, parseManifest, sha256 } from './manifest.ts';
+import { near } from './near.ts';
+import type { Piece, Span } from './pieces.ts';
+import { Cutter, spanBytes, verified, wholePart } from './pieces.ts';
+import { decodeArtifact } from './plan-json.ts';
+import { contractVersion } from './runtime.ts';
+import type { ByteSource } from './source.ts';
+import type { WeightPiece } from './weights.ts';
+import { readWeights } from './weights.ts';
+
+/** Options of reading many bytes. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+  /** Hears how many bytes are read, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** An open `.sinter` file. */
+export interface BundleReader {
+  readonly manifest: Manifest;
+  /** Bytes of the file itself, as its manifest has it. */
+  readonly bytes: number;
+  /** An entry point. @throws ArtifactError `unknown-entry`, `truncated`, `damaged`, `source` */
+  artifact(entry: string): Promise<Artifact>;
+  /** Several entry points, read in one go. @throws ArtifactError as {@link BundleReader.artifact} */
+  artifacts(entries: readonly string[], options?: ReadOptions): Promise<Record<string, Artifact>>;
+  /** A file. @throws ArtifactError `unknown-file`, `truncated`, `damaged`, `source` */
+  file(name: string): Promise<Uint8Array>;
+  /** The bytes of parts, by their numbers in the manifest. @throws ArtifactError `truncated`, `damaged`, `source` */
+  parts(numbers: readonly number[], options?: ReadOptions): Promise<ReadonlyMap<number, Uint8Array>>;
+  /**
+   * The initial state in pieces, each at most 4 MiB, in the order in which they are stored.
+   *
+   * @param names - the tensors that are wanted; default: all
+   * @throws ArtifactError `weights` if there is no such tensor, `truncated`, `damaged`, `source`
+   */
+  weights(names?: readonly string[], options?: ReadOptions): AsyncIterable<WeightPiece>;
+  /** Reads everything, files beside too. @throws ArtifactError at the first thing that is not what was written. */
+  verify(options?: ReadOptions): Promise<void>;
+}
+
+/** What comes with the head in the first read: most manifests, and no second request for them. */
+const firstRead = 1 << 16;
+
+/**
+ * Opens a `.sinter` file: reads and verifies its manifest, and checks that the file is as long as it says.
+ *
+ * @throws ArtifactError `not-sinter`, `truncated`, `damaged`, `newer`, `source`
+ */
+export async function openBundle(
+  source: ByteSource,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<BundleReader> {
+  const { manifest, start } = await readManifest(source, options.signal);
+  const inside = manifest.parts.filter((part) => part.file === undefined);
+  const bytes = inside.reduce((end, part) => Math.max(end, start + part.offset + padded(part.bytes)), start);
+  await checkLength(source, bytes);
+
+  /** Parts may lie in several files: the pieces of one after the other. */
+  async function* pieces(
+    spans: readonly Span[],
+    { signal, onProgress }: ReadOptions = {},
+  ): AsyncGenerator<Piece, void, undefined> {
+    const total = spans.reduce((sum, span) => sum + spanBytes(span), 0);
+    let done = 0;
+    for (const file of new Set(spans.map((span) => span.part.file))) {
+      const of = spans.filter((span) => span.part.file === file);
+      const from = file === undefined ? source : await openBeside(source, file, of[0]!.part);
+      for await (const piece of verified(from, file === undefined ? start : 0, of, signal)) {
+        yield piece;
+        done += piece.bytes.length;
+        onProgress?.(done, total);
+      }
+    }
+  }
+
+  async function parts(numbers: readonly number[], read: ReadOptions = {}): Promise<ReadonlyMap<number, Uint8Array>> {
+    const wanted = [...new Set(numbers)];
+    const of = new Map<Part, Uint8Array>(
+      wanted.map((n) => [manifest.parts[n]!, new Uint8Array(manifest.parts[n]!.bytes)]),
+    );
+    for await (const { part, at, bytes: piece } of pieces([...of.keys()].map(wholePart), read))
+      of.get(part)!.set(piece, at);
+    return new Map(wanted.map((n) => [n, of.get(manifest.parts[n]!)!]));
+  }
+
+  async function artifacts(names: readonly string[], read: ReadOptions = {}): Promise<Record<string, Artifact>> {
+    const entries = names.map((name): [string, ManifestEntry] => [name, entryOf(manifest, name)]);
+    const found = await parts(
+      entries.flatMap(([, e]) => [e.plan, ...Object.values(e.code), ...Object.values(e.constants)]),
+      read,
+    );
+    return Object.fromEntries(entries.map(([name, e]) => [name, decodeArtifact(manifest, e, (n) => found.get(n)!)]));
+  }
+
+  return {
+    manifest,
+    bytes,
+    artifacts,
+    parts,
+    artifact: async (name) => (await artifacts([name]))[name]!,
+    async file(name) {
+      if (!Object.hasOwn(manifest.files, name))
+        throw new ArtifactError(
+          'unknown-file',
+          `'${manifest.name}' has no file '${name}'; near it: ${near(name, Object.keys(manifest.files))}`,
+        );
+      const number = manifest.files[name]!;
+      return (await parts([number])).get(number)!;
+    },
+    weights: (names, read = {}) => readWeights(manifest, pieces, names, read),
+    async verify(read) {
+      for await (const _ of pieces(manifest.parts.map(wholePart), read));
+    },
+  };
+}
+
+/**
+ * Reads every byte of a `.sinter` file, and of the files beside it, and compares all hashes.
+ *
+ * @throws ArtifactError at the first thing that is not what was written.
+ */
+export async function verifyBundle(source: ByteSource, options: ReadOptions = {}): Promise<Manifest> {
+  const reader = await openBundle(source, options);
+  await reader.verify(options);
+  return reader.manifest;
+}
+
+/** An entry of a manifest. @throws ArtifactError `unknown-entry` */
+export function entryOf(manifest: Manifest, name: string): ManifestEntry {
+  if (Object.hasOwn(manifest.entries, name)) return manifest.entries[name]!;
+  throw new ArtifactError(
+    'unknown-entry',
+    `'${manifest.name}' has no entry point '${name}'; it has ${Object.keys(manifest.entries).join(', ')}`,
+  );
+}
+
+async function readManifest(source: ByteSource, signal?: AbortSignal): Promise<{ manifest: Manifest; start: number }> {
+  let cutter = new Cutter(source.read(0, firstRead, signal));
+  try {
+    const { manifestBytes, hash } = parseHead(await cutter.take(headBytes));
+    const start = padded(headBytes + manifestBytes);
+    await checkLength(source, start, true);
+    if (start > firstRead) {
+      await cutter.end();
+      cutter = new Cutter(source.read(headBytes, start - headBytes, signal));
+    }
+    const json = await cutter.take(manifestBytes);
+    const rest = await cutter.take(start - headBytes - manifestBytes);
+    if (json.length + rest.length < start - headBytes)
+      throw new ArtifactError('truncated', `${source.name} ends within its manifest; fetch it again`);
+    if ((await sha256(json)) !== hash || rest.some((byte) => byte !== 0))
+      throw new ArtifactError(
+        'damaged',
+        `${source.name} is damaged: its manifest is not what was written; fetch it again`,
+      );
+    const manifest = parseManifest(json);
+    if (manifest.format > formatVersion || manifest.contract > contractVersion)
+      throw new ArtifactError(
+        'newer',
+        `${source.name} has format ${manifest.format} and contract ${manifest.contract}, this version reads up to ${formatVersion} and ${contractVersion}; update sinter, or build the artifact with this version`,
+      );
+    return { manifest, start };
+  } finally {
+    await cutter.end();
+  }
+}
+
+/** The file must have so many bytes (`atLeast`: or more), where its source knows how many it has. */
+async function checkLength(source: ByteSource, bytes: number, atLeast = false): Promise<void> {
+  const size = await source.size();
+  if (size === undefined || size === bytes || (atLeast && size > bytes)) return;
+  throw size < bytes
+    ? new ArtifactError('truncated', `${source.name} has ${size} bytes of ${bytes}: the end is missing; fetch it again`)
+    : new ArtifactError(
+        'damaged',
+        `${source.name} has ${size} bytes, ${size - bytes} more than belong to it; fetch it again`,
+      );
+}
+
+async function openBeside(source: ByteSource, name: string, part: Part): Promise<ByteSource> {
+  if (!source.beside)
+    throw new ArtifactError(
+      'weights',
+      `the weights of ${source.name} are in '${name}' beside it; give the source a 'beside' that opens it`,
+    );
+  const opened = await source.beside(name);
+  await checkLength(opened, part.bytes);
+  return opened;
+}
