@@ -1,5 +1,6 @@
 """What the golden generators share: seeded f32 inputs, numbers as text, and files that come out the same every time."""
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -41,9 +42,25 @@ def numbers(t: torch.Tensor) -> str:
     return '[' + ','.join(str(int(x)) for x in flat) + ']'
 
 
+def packed(t: torch.Tensor) -> str:
+    """
+    The elements of a tensor in row-major order, small: integers as a JSON list; reals, rounded once to f32, as base64 of
+    little-endian bytes behind a letter: `t` are thousandths as int16 (the nearest f32 is meant), `f` are f32.
+    """
+    flat = t.detach().contiguous().reshape(-1)
+    if not t.is_floating_point():
+        return numbers(t)
+    with np.errstate(over='ignore', invalid='ignore'):
+        reals = flat.numpy().astype('<f4')
+        thousandths = np.round(flat.numpy() * 1000).astype('<i2')
+    exact = (thousandths.astype(np.float64) / 1000).astype('<f4').tobytes() == reals.tobytes()
+    data = thousandths if exact else reals
+    return f'"{"t" if exact else "f"}{base64.b64encode(data.tobytes()).decode()}"'
+
+
 def tensor_json(t: torch.Tensor) -> str:
-    """A tensor as `{ shape, dtype, data }`."""
-    return f'{{"shape":{json.dumps(list(t.shape))},"dtype":"{name_of(t.dtype)}","data":{numbers(t)}}}'
+    """A tensor as `[dtype, shape, data]`."""
+    return f'["{name_of(t.dtype)}",{json.dumps(list(t.shape), separators=(",", ":"))},{packed(t)}]'
 
 
 def write(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ import json
 import torch
 import torch.nn.functional as F
 
-from common import DTYPES, numbers, root, tensor_json, write
+from common import DTYPES, packed, root, tensor_json, write
 
 generator = torch.Generator().manual_seed(20240)
 cases: list[str] = []
@@ -47,10 +47,7 @@ def case(op, inputs, attrs, f, grad=True):
     """Records `f(*inputs)`; with `grad`, also a seeded cotangent and the gradient of every real input."""
     leaves = [x.clone().requires_grad_(grad and x.is_floating_point()) for x in inputs]
     out = f(*leaves)
-    fields = [
-        f'"op":"{op}"', f'"inputs":[{",".join(map(tensor_json, inputs))}]',
-        f'"attrs":{json.dumps(attrs, separators=(",", ":"))}', f'"output":{tensor_json(out)}',
-    ]
+    fields = [f'"{op}"', json.dumps(attrs, separators=(',', ':')), f'[{",".join(map(tensor_json, inputs))}]', tensor_json(out)]
     if grad:
         cotangent = real(*out.shape)
         wrt = [x for x in leaves if x.requires_grad]
@@ -58,9 +55,9 @@ def case(op, inputs, attrs, f, grad=True):
         grads = []
         for x in leaves:
             g = next(found) if x.requires_grad else None
-            grads.append('null' if not x.requires_grad else numbers(torch.zeros_like(x) if g is None else g))
-        fields += [f'"cotangent":{numbers(cotangent)}', f'"grads":[{",".join(grads)}]']
-    cases.append('{' + ','.join(fields) + '}')
+            grads.append('null' if not x.requires_grad else packed(torch.zeros_like(x) if g is None else g))
+        fields += [packed(cotangent), f'[{",".join(grads)}]']
+    cases.append(f'[{",".join(fields)}]')
 
 
 # Elementwise ------------------------------------------------------------------------------------------------------------

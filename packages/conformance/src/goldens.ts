@@ -9,18 +9,26 @@ import { exact, ulps } from './closeness.ts';
 import { tensorOf } from './data.ts';
 import file from './goldens/ops.json' with { type: 'json' };
 
-/** A tensor of a golden; what JSON lacks is text. */
-interface GoldenTensor { readonly shape: readonly number[]; readonly dtype: DType; readonly data: readonly (number | string)[] }
+/** Elements as they are stored: integers as a list; reals as base64 behind a letter, `t` for thousandths as `i16`, `f` for `f32`. */
+type Packed = string | readonly number[];
+type PackedTensor = readonly [dtype: DType, shape: readonly number[], data: Packed];
+type PackedGolden = readonly [
+  op: string, attrs: Attrs, inputs: readonly PackedTensor[], output: PackedTensor,
+  cotangent?: Packed, gradients?: readonly (Packed | null)[],
+];
+
+/** A tensor of a golden. */
+export interface GoldenTensor extends TensorData { readonly dtype: DType }
 
 /** One call of one function. */
 export interface Golden {
   readonly op: string;
-  readonly inputs: readonly GoldenTensor[];
   readonly attrs: Attrs;
+  readonly inputs: readonly GoldenTensor[];
   readonly output: GoldenTensor;
-  /** With it, `grads` has the cotangent of each input (`null` where it has none). */
-  readonly cotangent?: readonly number[];
-  readonly grads?: readonly (readonly (number | string)[] | null)[];
+  /** With it, `gradients` has the cotangent of each input (`undefined` where it has none). */
+  readonly cotangent?: TensorData;
+  readonly gradients?: readonly (TensorData | undefined)[];
 }
 
 interface Attrs {
@@ -31,11 +39,24 @@ interface Attrs {
 }
 
 /** All goldens. */
-export const goldens = file as unknown as readonly Golden[];
+export const goldens: readonly Golden[] = (file as unknown as readonly PackedGolden[]).map(
+  ([op, attrs, inputs, output, cotangent, gradients]) => ({
+    op, attrs, inputs: inputs.map(tensor), output: tensor(output),
+    ...(cotangent !== undefined && { cotangent: tensorOf(output[1], elements(cotangent)) }),
+    ...(gradients && { gradients: gradients.map((g, i) => (g === null ? undefined : tensorOf(inputs[i]![1], elements(g)))) }),
+  }),
+);
 
-/** The elements of a golden. */
-export function dataOf({ shape, dtype, data }: GoldenTensor): TensorData {
-  return tensorOf(shape, data.map(Number), dtype);
+function tensor([dtype, shape, data]: PackedTensor): GoldenTensor {
+  return { dtype, ...tensorOf(shape, elements(data), dtype) };
+}
+
+function elements(packed: Packed): ArrayLike<number> {
+  if (typeof packed !== 'string') return packed;
+  const bytes = new DataView(Uint8Array.from(atob(packed.slice(1)), (c) => c.charCodeAt(0)).buffer);
+  return packed.startsWith('t')
+    ? Array.from({ length: bytes.byteLength / 2 }, (_, i) => bytes.getInt16(2 * i, true) / 1000)
+    : Array.from({ length: bytes.byteLength / 4 }, (_, i) => bytes.getFloat32(4 * i, true));
 }
 
 type Build = (x: readonly Tensor[], a: Attrs) => Tensor;
