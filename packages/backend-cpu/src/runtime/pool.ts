@@ -65,9 +65,14 @@ export class Pool {
     }
   }
 
-  /** Ends the threads, whatever they are doing. */
-  async stop(): Promise<void> {
+  /**
+   * Ends the threads. Gives whether they are known to have left the memory alone: asked to end they do, but those of a
+   * pool that failed are cut off whatever they are doing, and browsers do not tell when that has happened.
+   */
+  async stop(): Promise<boolean> {
+    if (this.#failure === undefined) await this.#mail(() => ({ end: true })).catch((e: Error) => this.#fail(e.message));
     await Promise.all(this.#threads.map((t) => t.stop()));
+    return this.#failure === undefined;
   }
 
   #mail(message: (thread: number) => unknown): Promise<void> {

@@ -163,9 +163,9 @@ export class Store implements StateHandle {
     const memory = this.#memory;
     this.#memory = undefined;
     this.#tensors.clear();
-    await this.#pool?.stop();
+    const unused = (await this.#pool?.stop()) ?? true;
     this.#pool = undefined;
-    memory?.release();
+    if (unused) memory?.release();
   }
 
   #find(name: string): Held {

@@ -5,10 +5,11 @@
  */
 
 /**
- * What the pool tells a thread: who it is (once, first), what to load, what to forget.
+ * What the pool tells a thread: who it is (once, first), what to load, what to forget, and when to end.
  * @typedef {{ memory: WebAssembly.Memory, thread: number, threads: number, go: number, task: number, done: number, mail: number }} Start
  * @typedef {{ load: number, module: WebAssembly.Module, base: number, scratch: number }} Load
  * @typedef {{ forget: number }} Forget
+ * @typedef {{ end: true }} End
  */
 
 // In Node the other end is `parentPort`, in browsers the global scope.
@@ -21,8 +22,9 @@ const port = /** @type {Pick<DedicatedWorkerGlobalScope, 'postMessage' | 'onmess
 /** @type {Int32Array} */ let words;
 /** @type {Map<number, (thread: number, threads: number) => void>} */ const programs = new Map();
 let seen = 0;
+let ended = false;
 
-/** @param {Start | Load | Forget} message */
+/** @param {Start | Load | Forget | End} message */
 function heed(message) {
   if ('memory' in message) {
     me = message;
@@ -38,14 +40,16 @@ function heed(message) {
     };
     const { exports } = new WebAssembly.Instance(message.module, { env });
     programs.set(message.load, /** @type {(thread: number, threads: number) => void} */ (exports['run']));
-  } else {
+  } else if ('forget' in message) {
     programs.delete(message.forget);
+  } else {
+    ended = true;
   }
 }
 
 /** Runs tasks until there is mail. A trap ends the pool: the other threads may wait for this one for ever. */
 function serve() {
-  for (;;) {
+  while (!ended) {
     Atomics.wait(words, me.go, seen);
     seen = Atomics.load(words, me.go);
     const task = Atomics.load(words, me.task);
@@ -64,7 +68,7 @@ function reporting(action) {
   }
 }
 
-port.onmessage = (/** @type {MessageEvent<Start | Load | Forget>} */ { data }) => {
+port.onmessage = (/** @type {MessageEvent<Start | Load | Forget | End>} */ { data }) => {
   reporting(() => {
     heed(data);
     port.postMessage({});
