@@ -177,6 +177,17 @@ test('state that is not there, or does not fit, is refused', async () => {
   await expect(state.write('x', new Int32Array(64))).rejects.toThrow('must be a Float32Array, not Int32Array');
 });
 
+test('state is written in pieces', async () => {
+  const { state } = await load(affine);
+  await state.write('x', Float32Array.of(1, 2), 0);
+  await state.write('x', Float32Array.of(3), 63);
+  const x = await state.read('x');
+  expect([x[0], x[1], x[2], x[63]]).toEqual([1, 2, 0, 3]);
+  await expect(state.write('x', Float32Array.of(1, 2), 63)).rejects.toThrow(
+    "state 'x' is f32[64]: it has 64 elements, which 2 from element 63 on do not fit into",
+  );
+});
+
 test('inputs are checked', async () => {
   const program = await load(affine);
   await expect(program.run()).rejects.toThrow("input 'a' is missing");

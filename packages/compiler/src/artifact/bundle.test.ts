@@ -56,3 +56,35 @@ test('weights beside, in shards', async () => {
   await using loaded = await loadBundle(filesSource(files), backend, { selfCheck: true });
   expect((await loaded.state.read('b')).length).toBe(3);
 });
+
+test('the stored case of an entry point that changes state leaves it as it was', async () => {
+  const bundle = await sampleBundle(backend);
+  await using loaded = await loadBundle(bytesSource(await bundleBytes(bundle)), backend, { selfCheck: true });
+  for (const name of ['w', 'b']) expect(await loaded.state.read(name)).toEqual(bundle.weights![name]!.data);
+  expect(await loaded.state.read('steps')).toEqual(Float32Array.of(0));
+});
+
+test('one entry point alone brings the state that it uses', async () => {
+  const bundle = await sampleBundle(backend);
+  await using loaded = await loadBundle(bytesSource(await bundleBytes(bundle)), backend, { entries: ['forward'] });
+  expect(Object.keys(loaded.programs)).toEqual(['forward']);
+  expect(Object.keys(loaded.state.ports)).toEqual(['w', 'b']);
+});
+
+test('without weights, state is written by whoever loads', async () => {
+  const { weights, ...rest } = await sampleBundle(backend);
+  const bytes = await bundleBytes({ ...rest, check: {} });
+  await using loaded = await loadBundle(bytesSource(bytes), backend);
+  expect(loaded.manifest.state['w']?.from).toBe('later');
+  expect(loaded.manifest.state['steps']?.from).toBe('zeros');
+  await loaded.state.write('w', weights!['w']!.data as Float32Array);
+  expect(await loaded.state.read('w')).toEqual(weights!['w']!.data);
+});
+
+test('what two entry points have in common is stored once', async () => {
+  const { manifest } = await openBundle(bytesSource(await bundleBytes(await sampleBundle(backend))));
+  const { forward, train_step: step } = manifest.entries;
+  expect(Object.values(forward!.constants)).toEqual(Object.values(step!.constants).slice(0, 1));
+  expect(manifest.check['forward']!.inputs).toEqual(manifest.check['train_step']!.inputs);
+  expect(new Set(manifest.parts.map((p) => `${p.bytes} ${p.sha256.join()}`)).size).toBe(manifest.parts.length);
+});

@@ -76,6 +76,7 @@ export async function loadBundle(
         `no entry point of '${manifest.name}' was asked for; it has ${Object.keys(manifest.entries).join(', ')}`,
       );
     await writeWeights(reader, state, read('weights'));
+    signal?.throwIfAborted();
     if (options.selfCheck) await runChecks(reader, programs, state, read('check'));
     return {
       programs,

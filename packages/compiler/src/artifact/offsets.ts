@@ -50,12 +50,14 @@ export interface Layout {
 
 /**
  * Assigns offsets to the buffers for which `placed` holds; the others get −1. All offsets are multiples of `align` bytes.
+ * No buffer crosses a multiple of `page` bytes, unless it is larger than a page itself: then it begins at one.
  */
 export function assignOffsets(
   buffers: readonly PlanBuffer[],
   sizes: Sizes,
   placed: (b: PlanBuffer) => boolean,
   align = 64,
+  page = Infinity,
 ): Layout {
   const offsets = buffers.map(() => -1);
   const items = buffers.flatMap((b, index) => {
@@ -64,6 +66,9 @@ export function assignOffsets(
     return [{ index, bytes, first: b.live[0], last: b.live[1] }];
   });
   items.sort((a, b) => b.bytes - a.bytes || a.index - b.index);
+  /** The first start from `at` on where so many bytes stay within a page. */
+  const inPage = (at: number, bytes: number): number =>
+    bytes === 0 || (at % page) + bytes <= page || at % page === 0 ? at : Math.ceil(at / page) * page;
   const set: { start: number; end: number; first: number; last: number }[] = [];
   let total = 0;
   for (const item of items) {
@@ -72,7 +77,7 @@ export function assignOffsets(
     for (const other of set) {
       if (other.last < item.first || item.last < other.first) continue;
       if (other.start >= start + item.bytes) break;
-      start = Math.max(start, other.end);
+      start = inPage(Math.max(start, other.end), item.bytes);
     }
     const at = set.findIndex((o) => o.start > start);
     set.splice(at < 0 ? set.length : at, 0, { start, end: start + item.bytes, first: item.first, last: item.last });

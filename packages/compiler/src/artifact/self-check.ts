@@ -42,18 +42,15 @@ export async function runChecks(
     const { inputs: given, outputs: wanted, tolerance } = manifest.check[name]!;
     const before: [string, Data][] = [];
     for (const key of updates ?? used) before.push([key, await state.read(key)]);
-    try {
-      const got = await programs[name]!.run(tensors(given, inputs));
-      for (const [key, want] of Object.entries(tensors(wanted, outputs))) {
-        const wrong = difference(got[key], want, outputs[key]!.dtype, tolerance);
-        if (wrong !== undefined)
-          throw new ArtifactError(
-            'check',
-            `'${manifest.name}' gives wrong results on this machine: output '${key}' of '${name}' ${wrong}`,
-          );
-      }
-    } finally {
-      for (const [key, data] of before) await state.write(key, data);
+    const got = await programs[name]!.run(tensors(given, inputs));
+    for (const [key, data] of before) await state.write(key, data);
+    for (const [key, want] of Object.entries(tensors(wanted, outputs))) {
+      const wrong = difference(got[key], want, outputs[key]!.dtype, tolerance);
+      if (wrong !== undefined)
+        throw new ArtifactError(
+          'check',
+          `'${manifest.name}' gives wrong results on this machine: output '${key}' of '${name}' ${wrong}`,
+        );
     }
     options.onProgress?.(i + 1, names.length);
   }

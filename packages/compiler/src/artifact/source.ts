@@ -87,10 +87,10 @@ interface Stream {
   readonly reader: ReadableStreamDefaultReader<Uint8Array>;
   /** Whether it goes on to the end of the file, because the server knows no ranges. */
   readonly whole: boolean;
-  /** The position of `rest`, and behind it of what comes. */
+  /** The position of `chunk`. */
   at: number;
-  /** What was received and not yet given. */
-  rest: Uint8Array;
+  /** What was received last: it is kept until more is needed, so that a step back within it costs nothing. */
+  chunk: Uint8Array;
 }
 
 /**
@@ -101,6 +101,8 @@ export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSour
   const { fetch = (at, init) => globalThis.fetch(at, init) } = options;
   const name = String(url);
   let size: number | undefined;
+  /** Whether the server has answered; if it did not say the size then, it never will. */
+  let answered = false;
   /** A stream that can still be read forward. */
   let open: Stream | undefined;
 
@@ -111,6 +113,7 @@ export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSour
       throw new ArtifactError('source', `${name} cannot be fetched: ${(cause as Error).message}`, { cause });
     });
     const { status, statusText, ok, body } = response;
+    answered = true;
     // 416: the file ends before `offset`.
     if (status !== 416 && (!ok || !body))
       throw new ArtifactError('source', `${name} cannot be fetched: the server says ${status} ${statusText}`);
@@ -121,14 +124,14 @@ export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSour
     if (total ?? sent) size = Number(total ?? sent);
     const stream = status === 416 || !body ? new Blob([]).stream() : body;
     const whole = status === 200;
-    return { reader: stream.getReader(), whole, at: whole ? 0 : offset, rest: new Uint8Array(0) };
+    return { reader: stream.getReader(), whole, at: whole ? 0 : offset, chunk: new Uint8Array(0) };
   };
   const release = (stream: Stream | undefined): void => void stream?.reader.cancel().catch(() => undefined);
 
   return {
     name,
     async size() {
-      if (size !== undefined || open) return size;
+      if (answered) return size;
       const stream = await request(0, 1);
       if (stream.whole) open = stream;
       else release(stream);
@@ -140,32 +143,31 @@ export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSour
       if (!reused) release(open);
       open = undefined;
       const stream = reused ?? (await request(offset, length, signal));
-      const end = offset + length;
+      let keep = stream.whole;
       try {
-        while (stream.at < end) {
+        for (let at = offset, end = offset + length; at < end;) {
           signal?.throwIfAborted();
-          let chunk = stream.rest;
-          if (chunk.length === 0) {
-            const { done, value } = await stream.reader.read();
-            if (done) return;
-            chunk = value;
+          const behind = stream.at + stream.chunk.length;
+          if (at < behind) {
+            const given = stream.chunk.subarray(at - stream.at, end - stream.at);
+            at += given.length;
+            yield given;
+            continue;
           }
-          const skip = Math.min(chunk.length, Math.max(0, offset - stream.at));
-          const given = chunk.subarray(skip, skip + end - Math.max(stream.at, offset));
-          stream.rest = chunk.subarray(skip + given.length);
-          stream.at += skip + given.length;
-          if (given.length > 0) yield given;
+          const { done, value } = await stream.reader.read();
+          if (done) return;
+          stream.at = behind;
+          stream.chunk = value;
         }
-        if (stream.whole) open = stream;
       } catch (cause) {
+        keep = false;
         signal?.throwIfAborted();
-        throw new ArtifactError(
-          'source',
-          `${name}: the transfer broke off after ${stream.at} bytes: ${(cause as Error).message}`,
-          { cause },
-        );
+        const received = stream.at + stream.chunk.length;
+        const why = `the transfer broke off after ${received} bytes: ${(cause as Error).message}`;
+        throw new ArtifactError('source', `${name}: ${why}`, { cause });
       } finally {
-        if (open !== stream) release(stream);
+        release(keep ? open : stream);
+        if (keep) open = stream;
       }
     },
     // In a page, URLs may be relative to it.
