@@ -9,6 +9,7 @@ const packages = {
   compiler: { uses: ['ir'], test: [] },
   conformance: { uses: ['ir', 'compiler'], test: [] },
   'backend-cpu': { uses: ['ir', 'compiler'], test: ['conformance'] },
+  'backend-webgpu': { uses: ['ir', 'compiler'], test: ['conformance'] },
   models: { uses: ['ir', 'compiler'], test: ['conformance', 'backend-cpu'] },
   trainer: { uses: ['ir', 'compiler'], test: ['conformance', 'backend-cpu', 'models', 'logger'] },
 };
