@@ -6,8 +6,16 @@
 import type { BertNormalizer } from './bert-text.ts';
 import { TokenizerError } from './errors.ts';
 
-/** Loaded when a file is read or written, so that tokenizers made from values work where there is no Node. */
-const node = async () => ({ ...(await import('node:fs/promises')), ...(await import('node:path')) });
+/** Asked for when a file is read or written, and not imported: tokenizers made from values work where there is no Node. */
+function node() {
+  const builtin = globalThis.process?.getBuiltinModule;
+  if (!builtin) {
+    throw new TokenizerError(
+      'There are no folders here to read or write tokenizers: make one from the contents of its files with createTokenizer.',
+    );
+  }
+  return { ...builtin('node:fs/promises'), ...builtin('node:path') };
+}
 
 /** `tokenizer.json` as the Rust `tokenizers` library writes it; only what this package looks at is typed. */
 export interface TokenizerJson {
@@ -91,7 +99,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
 
 /** Writes files by name into `folder`, which is made if it is not there; objects as JSON with two-space indent. */
 export async function writeTokenizerFiles(folder: string, files: Readonly<Record<string, unknown>>): Promise<string[]> {
-  const { join, mkdir, writeFile } = await node();
+  const { join, mkdir, writeFile } = node();
   await mkdir(folder, { recursive: true });
   return Promise.all(
     Object.entries(files).map(async ([name, content]) => {
@@ -146,7 +154,7 @@ async function readJson(folder: string, name: string): Promise<Record<string, un
 }
 
 async function readText(folder: string, name: string): Promise<string | undefined> {
-  const { join, readFile } = await node();
+  const { join, readFile } = node();
   try {
     return await readFile(join(folder, name), 'utf8');
   } catch (error) {

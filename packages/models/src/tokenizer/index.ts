@@ -1,0 +1,21 @@
+/**
+ * Tokenizers from the contents of their files. Nothing of Node is imported, so this part runs in browsers too.
+ *
+ * @packageDocumentation
+ */
+export type { Encoding, IntTensor, PadOptions, TruncationStrategy } from './batch.ts';
+export { TokenizerError } from './errors.ts';
+export type { AddedTokenJson, TokenizerConfig, TokenizerJson } from './files.ts';
+export type {
+  ArrayOptions,
+  DecodeOptions,
+  EncodeCall,
+  EncodeOptions,
+  PreTrainedTokenizer,
+  SpecialTokenName,
+  SpecialTokens,
+  TensorOptions,
+  TextOrPair,
+  TokenizerParts,
+} from './tokenizer.ts';
+export { createTokenizer } from './tokenizer.ts';
