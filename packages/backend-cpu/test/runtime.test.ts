@@ -197,7 +197,9 @@ test('inputs are checked', async () => {
 
 test('artifacts of others, damaged and incomplete ones are refused', async () => {
   await expect(load({ ...empty, backend: 'webgpu' })).rejects.toThrow("was built for the backend 'webgpu'");
-  await expect(load({ ...empty, code: {} })).rejects.toThrow('is incomplete: it carries no code');
+  await expect(load({ ...empty, code: {} })).rejects.toThrow(
+    "is incomplete: its code lacks 'module.fma.wasm'; it carries none",
+  );
   const broken = Object.fromEntries(
     Object.entries(empty.code).map(([name, bytes]) => [name, name === 'scratch' ? bytes : bytes.slice(0, 20)]),
   );

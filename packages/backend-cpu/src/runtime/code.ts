@@ -1,6 +1,6 @@
 /** What an artifact of this backend carries in `code`, written by `build` and read by `load`. */
 import type { Artifact } from '@sinter/compiler/artifact';
-import { BackendError } from '@sinter/compiler/artifact';
+import { codeOf } from '@sinter/compiler/artifact';
 
 /** The `backend` of our artifacts. */
 export const backendName = 'cpu';
@@ -19,27 +19,12 @@ export function packCode(code: {
   return { [parts.plain]: code.plain, [parts.fma]: code.fma, [parts.scratch]: scratch };
 }
 
-/** The parts of an artifact that this engine needs; a `BackendError` if they are missing. */
+/** The parts of an artifact that this engine needs; an `ArtifactError` if they are missing. */
 export function unpackCode(
   artifact: Artifact,
   fma: boolean,
 ): { readonly module: Uint8Array; readonly scratchBytes: number } {
-  const { format, backend, name, code } = artifact;
-  if (backend !== backendName) {
-    throw new BackendError(
-      `artifact '${name}' was built for the backend '${backend}', not for '${backendName}'; load it there or build it again`,
-    );
-  }
-  if (format !== 1)
-    throw new BackendError(
-      `artifact '${name}' has format ${String(format)}, this version reads format 1; build it again`,
-    );
-  const module = code[fma ? parts.fma : parts.plain];
-  const scratch = code[parts.scratch];
-  if (!module || scratch?.length !== 4) {
-    throw new BackendError(
-      `artifact '${name}' is incomplete: it carries ${Object.keys(code).join(', ') || 'no code'}; needed: ${Object.values(parts).join(', ')}`,
-    );
-  }
+  const name = fma ? parts.fma : parts.plain;
+  const { [name]: module, [parts.scratch]: scratch } = codeOf(artifact, backendName, [name, parts.scratch]);
   return { module, scratchBytes: new DataView(scratch.buffer, scratch.byteOffset).getUint32(0, true) };
 }

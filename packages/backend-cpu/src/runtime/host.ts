@@ -46,48 +46,45 @@ export function startThread(heard: (message: unknown) => void, died: (why: strin
   };
 }
 
-/** `(func (drop (f32x4.relaxed_madd …)))`: the smallest module that needs relaxed SIMD. */
+/**
+ * The smallest modules that need a feature, less magic and version:
+ * `(func (drop (i8x16.splat (i32.const 0))))`, `(func (drop (f32x4.relaxed_madd …)))` of three such vectors, and `(memory 1 1 shared)`.
+ */
 // prettier-ignore
-const relaxedMadd = new Uint8Array([
-  0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // magic, version
-  1, 4, 1, 0x60, 0, 0, // type 0: () → ()
-  3, 2, 1, 0, // function 0 has type 0
-  10, 20, 1, 18, 0, // one body of 18 bytes, no locals
-  0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, // three times: i32.const 0, i8x16.splat
-  0xfd, 0x85, 0x02, 0x1a, 0x0b, // f32x4.relaxed_madd, drop, end
-]);
+const needs = {
+  simd128: [
+    1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, // type 0: () → (), function 0 has it
+    10, 9, 1, 7, 0, // one body of 7 bytes, no locals
+    0x41, 0, 0xfd, 0x0f, 0x1a, 0x0b, // i32.const 0, i8x16.splat, drop, end
+  ],
+  relaxed: [
+    1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0,
+    10, 20, 1, 18, 0,
+    0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f,
+    0xfd, 0x85, 0x02, 0x1a, 0x0b, // f32x4.relaxed_madd, drop, end
+  ],
+  threads: [5, 4, 1, 3, 1, 1],
+};
+
+function validates(feature: keyof typeof needs): boolean {
+  return WebAssembly.validate(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...needs[feature]]));
+}
 
 /**
  * Whether modules with fused multiply-add compile here. V8 before 12 (Node 20) has it behind a flag that can still be
  * set in a running process, so it is set if need be.
  */
 export function relaxedSimd(): boolean {
-  if (WebAssembly.validate(relaxedMadd)) return true;
+  if (validates('relaxed')) return true;
   node?.('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
-  return WebAssembly.validate(relaxedMadd);
+  return validates('relaxed');
 }
 
-/** `(func (drop (i8x16.splat (i32.const 0))))`: the smallest module that needs SIMD. */
-// prettier-ignore
-const simd = new Uint8Array([
-  0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0,
-  10, 9, 1, 7, 0, 0x41, 0, 0xfd, 0x0f, 0x1a, 0x0b,
-]);
-
-/** `(memory 1 1 shared)`: the smallest module that needs threads. */
-const sharedMemory = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 4, 1, 3, 1, 1]);
-
-/** What our artifacts require of every engine, and how to find out whether it is there. */
-const features: Readonly<Record<string, () => boolean>> = {
-  simd128: () => WebAssembly.validate(simd),
-  threads: () => typeof SharedArrayBuffer !== 'undefined' && WebAssembly.validate(sharedMemory),
-};
-
-/** The names of {@link missingFeature}, for artifacts. */
-export const requiredFeatures: readonly string[] = Object.keys(features);
+/** What our artifacts require of every engine. */
+export const requiredFeatures = ['simd128', 'threads'] as const;
 
 /** The first of `wanted` that this engine lacks, in words. */
 export function missingFeature(wanted: readonly string[]): string | undefined {
-  const missing = wanted.find((feature) => !features[feature]?.());
+  const missing = wanted.find((feature) => !(feature in needs && validates(feature as keyof typeof needs)));
   return missing === undefined ? undefined : `the WebAssembly feature '${missing}'`;
 }

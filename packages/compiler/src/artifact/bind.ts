@@ -1,6 +1,6 @@
 /** From the data handed to a run to the run-time sizes: everything about it is checked before memory is touched. */
 import type { Data, DType, Shape, Sizes, TensorData } from '@sinter/ir';
-import { bindSizes, dimNames, holds, sameShape, ShapeError, shapeSize, showShape } from '@sinter/ir';
+import { bindSizes, dataFor, dimNames, holds, sameShape, ShapeError, shapeSize, showShape } from '@sinter/ir';
 import { BackendError } from './errors.ts';
 import type { Artifact, DimRange, Port, Ports } from './format.ts';
 
@@ -55,34 +55,15 @@ export function freeDims(shape: Shape, dims: Artifact['dims']): string[] {
   return shape.flatMap(dimNames).filter((dim) => !(dim in fixed));
 }
 
-/** The name of the typed array that holds elements of `dtype`. */
-function arrayOf(dtype: DType): string {
-  switch (dtype) {
-    case 'f32':
-      return 'a Float32Array';
-    case 'f16':
-    case 'bf16':
-      return 'a Uint16Array (the bits)';
-    case 'i32':
-      return 'an Int32Array';
-    case 'u32':
-      return 'a Uint32Array';
-    case 'i8':
-      return 'an Int8Array';
-    case 'u8':
-    case 'bool':
-      return 'a Uint8Array';
-    default:
-      return dtype satisfies never;
-  }
-}
-
 /**
  * What is wrong with `data` for a tensor of `dtype` with `count` elements, or `undefined` if it fits: as the whole tensor,
  * or, where `at` is given, as the piece of it that begins with element `at`.
  */
 export function misfit(data: Data, dtype: DType, count: number, at?: number): string | undefined {
-  if (!holds(data, dtype)) return `its data must be ${arrayOf(dtype)}, not ${data.constructor.name}`;
+  if (!holds(data, dtype)) {
+    const wanted = dataFor(dtype, 0).constructor.name;
+    return `its data must be ${wanted.startsWith('I') ? 'an' : 'a'} ${wanted}, not ${data.constructor.name}`;
+  }
   if (at === undefined) return data.length === count ? undefined : `it has ${count} elements, the data ${data.length}`;
   const fits = Number.isInteger(at) && at >= 0 && at + data.length <= count;
   return fits ? undefined : `it has ${count} elements, which ${data.length} from element ${at} on do not fit into`;

@@ -34,7 +34,7 @@ export interface Bundle {
   readonly name: string;
   /** The entry points by name (`forward`, `train_step`), all built for one backend. State of one name is shared. */
   readonly entries: Readonly<Record<string, Artifact>>;
-  /** Initial state by name, all of it but what is listed in `zeros`. Without it, state is written after loading. Floats of another width than the state's are converted while they are loaded. */
+  /** Initial state by name, all of it but what is listed in `zeros`. Without it, state is written after loading. `f16` and `bf16` become `f32` while they are loaded, where the state is. */
   readonly weights?: Readonly<Record<string, WeightTensor>>;
   /** Names of state that starts at zero, such as the moments of an optimizer. */
   readonly zeros?: readonly string[];

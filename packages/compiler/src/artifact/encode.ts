@@ -3,16 +3,18 @@ import type { TensorData } from '@sinter/ir';
 import { sameShape, showShape } from '@sinter/ir';
 import { newState } from './bind.ts';
 import type { Bundle, WeightTensor } from './bundle.ts';
+import { asBytes, widens } from './elements.ts';
 import { ArtifactError } from './errors.ts';
-import type { Artifact, Port, Ports } from './format.ts';
-import type { Manifest, ManifestCheck, ManifestEntry, ManifestState, Part, TensorInfo } from './manifest.ts';
-import { encodeHead, formatVersion, padded } from './manifest.ts';
+import type { Artifact, Ports } from './format.ts';
+import type { Manifest, ManifestCheck, ManifestEntry, ManifestState, Part, StoredAt, TensorInfo } from './manifest.ts';
+import { encodeHead, padded } from './manifest.ts';
 import { near } from './near.ts';
 import { peakExpression } from './peak.ts';
 import { hashPieces } from './pieces.ts';
 import { encodePlan } from './plan-json.ts';
+import { mapValues } from './record.ts';
 import { contractVersion } from './runtime.ts';
-import { asBytes, converter, encodeTensorHead, storedOrder, tensorBytes } from './safetensors.ts';
+import { encodeTensorHead, storedOrder, tensorBytes } from './safetensors.ts';
 
 /** Options of {@link encodeBundle}. */
 export interface EncodeOptions {
@@ -76,29 +78,30 @@ export async function encodeBundle(bundle: Bundle, options: EncodeOptions = {}):
   for (const [name, artifact] of Object.entries(bundle.entries)) entries[name] = await encodeEntry(artifact, addBytes);
   const check: Record<string, ManifestCheck> = {};
   for (const name of Object.keys(bundle.check ?? {})) check[name] = await encodeCheck(bundle, name, addBytes);
-  const files = await mapValues(bundle.files ?? {}, addBytes);
+  const files = await eachValue(bundle.files ?? {}, addBytes);
 
   const shards = shardsOf(bundle.weights ?? {}, place === 'inside' ? Infinity : maxShardBytes);
   const shardFiles: EncodedFile[] = [];
   const weights: number[] = [];
+  const places = new Map<string, StoredAt>();
   for (const [i, shard] of shards.entries()) {
     const read = (): AsyncIterable<Uint8Array> => tensorFile(shard);
     const file = place === 'inside' ? undefined : shardName(weightsName, i, shards.length);
     const part = await add(read, file);
     weights.push(part);
+    for (const [key, from] of placesOf(shard, part)) places.set(key, from);
     if (file !== undefined) shardFiles.push({ name: file, bytes: parts[part]!.bytes, read });
   }
   if (shardFiles.length > 1) shardFiles.push(shardIndex(weightsName, shards));
 
   const manifest: Manifest = {
-    format: formatVersion,
     contract: contractVersion,
     name: bundle.name,
     producer,
     backend,
     ...(bundle.source && { source: bundle.source }),
     entries,
-    state: stateTable(ports, bundle),
+    state: stateTable(ports, places, bundle.zeros),
     weights,
     files,
     check,
@@ -126,7 +129,7 @@ function once(bytes: Uint8Array): Read {
   };
 }
 
-async function mapValues<A, B>(
+async function eachValue<A, B>(
   record: Readonly<Record<string, A>>,
   f: (value: A) => Promise<B>,
 ): Promise<Record<string, B>> {
@@ -168,7 +171,7 @@ function checkWeights({ name, weights, zeros = [] }: Bundle, ports: Ports): void
     );
   for (const [key, { dtype, shape, data }] of Object.entries(weights)) {
     const port = ports[key]!;
-    if (!sameShape(shape, port.shape) || !converter(dtype, port.dtype))
+    if (!sameShape(shape, port.shape) || !widens(dtype, port.dtype))
       fail(
         `the weights of '${key}' are ${dtype}${showShape(shape)}, the state is ${port.dtype}${showShape(port.shape)}`,
       );
@@ -177,20 +180,28 @@ function checkWeights({ name, weights, zeros = [] }: Bundle, ports: Ports): void
   }
 }
 
-function stateTable(ports: Ports, { weights, zeros = [] }: Bundle): Record<string, ManifestState> {
-  const from = (name: string): ManifestState['from'] =>
-    weights && Object.hasOwn(weights, name) ? 'weights' : zeros.includes(name) ? 'zeros' : 'later';
-  return Object.fromEntries(
-    Object.entries(ports).map(([name, { dtype, shape }]) => [
-      name,
-      { dtype, shape: shape as readonly number[], from: from(name) },
-    ]),
-  );
+/** Where the tensors of a shard lie in its part. */
+function placesOf(shard: Shard, part: number): [string, StoredAt][] {
+  let end = encodeTensorHead(shard).length;
+  return shard.map(([name, tensor]) => {
+    const at = end;
+    end += tensorBytes(tensor);
+    return [name, { part, at, dtype: tensor.dtype }];
+  });
 }
 
-const info = ({ dtype, shape }: Port): TensorInfo => ({ dtype, shape });
-const infos = (ports: Ports): Record<string, TensorInfo> =>
-  Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, info(port)]));
+function stateTable(
+  ports: Ports,
+  places: ReadonlyMap<string, StoredAt>,
+  zeros: readonly string[] = [],
+): Record<string, ManifestState> {
+  return mapValues(ports, ({ dtype, shape }, name) => {
+    const from = places.get(name) ?? (zeros.includes(name) ? 'zeros' : 'later');
+    return { dtype, shape: shape as readonly number[], from };
+  });
+}
+
+const infos = (ports: Ports): Record<string, TensorInfo> => mapValues(ports, ({ dtype, shape }) => ({ dtype, shape }));
 
 async function encodeEntry(artifact: Artifact, add: (bytes: Uint8Array) => Promise<number>): Promise<ManifestEntry> {
   return {
@@ -203,8 +214,8 @@ async function encodeEntry(artifact: Artifact, add: (bytes: Uint8Array) => Promi
     ...(artifact.requires && { requires: artifact.requires }),
     peakBytes: peakExpression(artifact),
     plan: await add(encodePlan(artifact)),
-    code: await mapValues(artifact.code, add),
-    constants: await mapValues(artifact.constants, (data) => add(asBytes(data))),
+    code: await eachValue(artifact.code, add),
+    constants: await eachValue(artifact.constants, (data) => add(asBytes(data))),
   };
 }
 
@@ -221,7 +232,7 @@ async function encodeCheck(
     );
   const { inputs, outputs, tolerance = { absolute: 1e-4, relative: 1e-3 } } = check![name]!;
   const tensor = async ({ data, shape }: TensorData) => ({ shape, part: await add(asBytes(data)) });
-  return { inputs: await mapValues(inputs, tensor), outputs: await mapValues(outputs, tensor), tolerance };
+  return { inputs: await eachValue(inputs, tensor), outputs: await eachValue(outputs, tensor), tolerance };
 }
 
 type Shard = readonly (readonly [string, WeightTensor])[];

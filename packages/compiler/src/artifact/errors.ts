@@ -10,7 +10,7 @@ export class BackendError extends Error {
  *
  * * `not-sinter`: the bytes are something else.
  * * `truncated`: there are fewer bytes than the header or the manifest says.
- * * `damaged`: a byte is not what was written: a hash differs, padding is not zero, or bytes follow that belong to nothing.
+ * * `damaged`: a byte is not what was written (a hash differs, padding is not zero, bytes follow that belong to nothing), or a part is missing.
  * * `newer`: of a later format or contract than this version knows.
  * * `backend`: built for another backend.
  * * `requires`: the machine lacks a feature, or a limit of it is too low.
@@ -33,7 +33,7 @@ export type ArtifactFault =
   | 'source';
 
 /** An artifact is refused: `fault` says why, the message what was asked, what was found, and what to do. */
-export class ArtifactError extends Error {
+export class ArtifactError extends BackendError {
   override readonly name: string = 'ArtifactError';
   /** Why. */
   readonly fault: ArtifactFault;

@@ -6,6 +6,7 @@
 export type { Signature } from './bind.ts';
 export { bindInputs, checkSizes, fixedSizes, freeDims, misfit, newState } from './bind.ts';
 export type { Bundle, CheckCase, Tolerance, WeightTensor } from './bundle.ts';
+export { checkBackend, codeOf } from './code.ts';
 export type { EncodedBundle, EncodedFile, EncodeOptions } from './encode.ts';
 export { encodeBundle } from './encode.ts';
 export type { ArtifactFault } from './errors.ts';
@@ -30,6 +31,7 @@ export type {
   ManifestState,
   ManifestTensor,
   Part,
+  StoredAt,
   TensorInfo,
 } from './manifest.ts';
 export { formatVersion } from './manifest.ts';

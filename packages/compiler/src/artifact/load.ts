@@ -1,11 +1,13 @@
 /** From a `.sinter` file to programs that are ready to run: everything is checked before anything runs. */
+import { checkBackend } from './code.ts';
 import { ArtifactError } from './errors.ts';
 import type { Requirements } from './format.ts';
 import type { Manifest } from './manifest.ts';
 import type { Program, StateHandle } from './program.ts';
-import type { BundleReader } from './reader.ts';
+import type { BundleReader, ReadOptions } from './reader.ts';
 import { entryOf, openBundle } from './reader.ts';
 import type { LoadProgress, Runtime } from './runtime.ts';
+import { contractVersion } from './runtime.ts';
 import { runChecks } from './self-check.ts';
 import type { ByteSource } from './source.ts';
 
@@ -97,16 +99,12 @@ export async function loadBundle(
 /** Refuses what the runtime cannot run. */
 async function checkRuntime(manifest: Manifest, names: readonly string[], runtime: Runtime): Promise<void> {
   const entries = names.map((name) => entryOf(manifest, name));
-  if (manifest.backend !== runtime.name)
-    throw new ArtifactError(
-      'backend',
-      `'${manifest.name}' was built for the backend '${manifest.backend}', not for '${runtime.name}'; load it there, or build it for '${runtime.name}'`,
-    );
-  const contract = runtime.contract ?? 1;
+  checkBackend(manifest.name, manifest.backend, runtime.name);
+  const contract = Math.min(contractVersion, runtime.contract ?? 1);
   if (manifest.contract > contract)
     throw new ArtifactError(
       'newer',
-      `'${manifest.name}' was built for contract ${manifest.contract}, the runtime '${runtime.name}' knows up to ${contract}; update the runtime`,
+      `'${manifest.name}' was built for contract ${manifest.contract}, this version of sinter and the runtime '${runtime.name}' know up to ${contract}; update them`,
     );
   const missing = await runtime.supports?.(allRequirements(entries.flatMap((entry) => entry.requires ?? [])));
   if (missing !== undefined)
@@ -121,13 +119,7 @@ function allRequirements(each: readonly Requirements[]): Requirements {
   return { features: [...new Set(each.flatMap((r) => r.features))], limits };
 }
 
-async function writeWeights(
-  reader: BundleReader,
-  state: StateHandle,
-  options: Parameters<BundleReader['weights']>[1],
-): Promise<void> {
-  const { state: table } = reader.manifest;
-  const wanted = Object.keys(state.ports).filter((name) => table[name]?.from === 'weights');
-  if (wanted.length === 0) return;
+async function writeWeights(reader: BundleReader, state: StateHandle, options: ReadOptions): Promise<void> {
+  const wanted = Object.keys(state.ports).filter((name) => typeof reader.manifest.state[name]?.from === 'object');
   for await (const { name, data, at } of reader.weights(wanted, options)) await state.write(name, data, at);
 }

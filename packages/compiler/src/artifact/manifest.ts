@@ -13,6 +13,8 @@ export const partAlign = 256;
 export const pieceBytes = 4 << 20;
 /** Bytes before the manifest. */
 export const headBytes = 64;
+/** No manifest is longer: a length beyond it is damage. */
+export const longestManifest = 100_000_000;
 /** `\x89SINTER\n`: not text, and changed by what changes line ends. */
 export const magic = [0x89, 0x53, 0x49, 0x4e, 0x54, 0x45, 0x52, 0x0a] as const;
 
@@ -51,10 +53,18 @@ export interface ManifestEntry {
   readonly constants: Readonly<Record<string, number>>;
 }
 
+/** Where the first value of a state tensor lies: `at` bytes into a part, in a dtype that may be narrower than the state's. */
+export interface StoredAt {
+  readonly part: number;
+  /** A multiple of the width of an element, so that no element lies in two pieces. */
+  readonly at: number;
+  readonly dtype: DType;
+}
+
 /** A state tensor and where its first value comes from; `later`: it is zero, and whoever loads the bundle writes it. */
 export interface ManifestState extends TensorInfo {
   readonly shape: readonly number[];
-  readonly from: 'weights' | 'zeros' | 'later';
+  readonly from: StoredAt | 'zeros' | 'later';
 }
 
 /** A tensor of a stored case. */
@@ -72,7 +82,7 @@ export interface ManifestCheck {
 
 /** What a `.sinter` file says of itself. Members that are not known are skipped: later versions may add some. */
 export interface Manifest {
-  readonly format: number;
+  /** The contract between artifact and runtime that it was made for. */
   readonly contract: number;
   readonly name: string;
   /** The software that wrote it. */
@@ -110,7 +120,7 @@ export async function encodeHead(manifest: Manifest): Promise<Uint8Array> {
   const head = new Uint8Array(padded(headBytes + json.length));
   const view = new DataView(head.buffer);
   head.set(magic);
-  view.setUint32(8, manifest.format, true);
+  view.setUint32(8, formatVersion, true);
   view.setUint32(12, json.length, true);
   head.set(
     (await sha256(json)).match(/../g)!.map((byte) => parseInt(byte, 16)),
@@ -139,55 +149,33 @@ export function parseHead(head: Uint8Array): { readonly manifestBytes: number; r
       'newer',
       `the .sinter file has format ${format}, this version reads up to ${formatVersion}; update sinter, or build the artifact with this version`,
     );
-  if (format === 0 || head.subarray(48, headBytes).some((byte) => byte !== 0))
+  const manifestBytes = view.getUint32(12, true);
+  if (format === 0 || manifestBytes > longestManifest || head.subarray(48).some((byte) => byte !== 0))
     throw new ArtifactError('damaged', 'the .sinter file is damaged: its head is not what was written; fetch it again');
   const hash = Array.from(head.subarray(16, 48), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { manifestBytes: view.getUint32(12, true), hash };
+  return { manifestBytes, hash };
 }
 
-/** The manifest in bytes whose hash is right. Its positions and lengths are checked, so that nothing is read that is not there. */
+/** The manifest in bytes whose hash is right. Where parts lie is checked, so that nothing is read that is not there. */
 export function parseManifest(json: Uint8Array): Manifest {
-  const bad = (what: string): never => {
-    throw new ArtifactError(
-      'damaged',
-      `the manifest of the .sinter file makes no sense: ${what}; build the artifact again`,
-    );
-  };
-  let manifest: Manifest;
-  try {
-    manifest = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json)) as Manifest;
-  } catch (error) {
-    return bad((error as Error).message);
-  }
-  const { parts, entries, state, weights, files, check } = manifest;
+  const manifest = JSON.parse(new TextDecoder().decode(json)) as Manifest;
   const size = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
-  if (
-    !Array.isArray(parts) ||
-    !Array.isArray(weights) ||
-    [entries, state, files, check].some((x) => typeof x !== 'object' || x === null)
-  )
-    bad('a member is missing');
-  parts.forEach((part, i) => {
-    const { offset, bytes, sha256: hashes } = part;
-    if (
-      !size(offset) ||
-      !size(bytes) ||
-      offset % partAlign !== 0 ||
-      !Array.isArray(hashes) ||
-      hashes.length !== Math.ceil(bytes / pieceBytes)
-    )
-      bad(`part ${i} is ${JSON.stringify({ offset, bytes, hashes: hashes?.length })}`);
+  manifest.parts.forEach(({ offset, bytes, sha256: hashes }, i) => {
+    if (!size(offset) || !size(bytes) || offset % partAlign !== 0 || hashes.length !== Math.ceil(bytes / pieceBytes))
+      throw nonsense(`part ${i} lies at ${offset} and has ${bytes} bytes with ${hashes.length} hashes`);
   });
-  const used = [
-    ...weights,
-    ...Object.values(files),
-    ...Object.values(entries).flatMap((e) => [e.plan, ...Object.values(e.code), ...Object.values(e.constants)]),
-    ...Object.values(check).flatMap((c) =>
-      [...Object.values(c.inputs), ...Object.values(c.outputs)].map((t) => t.part),
-    ),
-  ];
-  for (const part of used) if (!size(part) || part >= parts.length) bad(`there is no part ${part}`);
-  for (const { state: names } of Object.values(entries))
-    for (const name of names) if (!Object.hasOwn(state, name)) bad(`there is no state '${name}'`);
   return manifest;
+}
+
+/** The part of a number. */
+export function partOf({ parts }: Manifest, number: number): Part {
+  return parts[number] ?? fail(nonsense(`there is no part ${number}`));
+}
+
+function nonsense(what: string): ArtifactError {
+  return new ArtifactError('damaged', `the manifest makes no sense: ${what}; build the artifact again`);
+}
+
+function fail(error: Error): never {
+  throw error;
 }

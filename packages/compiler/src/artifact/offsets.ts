@@ -6,40 +6,27 @@ import type { Expr, Sizes } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
 import type { Artifact, PlanBuffer } from './format.ts';
 
-/** The value of an integer expression over run-time sizes. */
+const operations: Readonly<Record<string, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => Math.trunc(a / b),
+  mod: (a, b) => a % b,
+  min: Math.min,
+  max: Math.max,
+};
+
+/** The value of an integer expression over run-time sizes. @throws RangeError for a size without a value, and for an op that cannot stand in a size */
 export function evaluateSize(x: Expr, sizes: Sizes): number {
-  switch (x.k) {
-    case 'const':
-      return x.value;
-    case 'var': {
-      const value = sizes[x.name];
-      if (value === undefined) throw new RangeError(`the size '${x.name}' has no value`);
-      return value;
-    }
-    case 'op': {
-      const [a, b] = x.args.map((arg) => evaluateSize(arg, sizes)) as [number, number];
-      switch (x.op) {
-        case 'add':
-          return a + b;
-        case 'sub':
-          return a - b;
-        case 'mul':
-          return a * b;
-        case 'div':
-          return Math.trunc(a / b);
-        case 'mod':
-          return a % b;
-        case 'min':
-          return Math.min(a, b);
-        case 'max':
-          return Math.max(a, b);
-        default:
-          throw new RangeError(`the op '${x.op}' cannot stand in a size`);
-      }
-    }
-    default:
-      return x satisfies never;
+  if (x.k === 'const') return x.value;
+  if (x.k === 'var') {
+    const value = sizes[x.name];
+    if (value === undefined) throw new RangeError(`the size '${x.name}' has no value`);
+    return value;
   }
+  const operation = operations[x.op];
+  if (!operation) throw new RangeError(`the op '${x.op}' cannot stand in a size`);
+  return operation(evaluateSize(x.args[0]!, sizes), evaluateSize(x.args[1]!, sizes));
 }
 
 /** Where each buffer lies, in bytes from the start of the arena, and the arena's size. */

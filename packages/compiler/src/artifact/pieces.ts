@@ -126,14 +126,16 @@ export async function* verified(
   }
 }
 
-function truncated(source: ByteSource, at: number): ArtifactError {
+/** The error of a source that ends early. */
+export function truncated(source: ByteSource, at: number): ArtifactError {
   return new ArtifactError(
     'truncated',
     `${source.name} ends after ${at} bytes, before all of it is there; fetch it again`,
   );
 }
 
-function damaged(source: ByteSource, at: number, bytes: number): ArtifactError {
+/** The error of bytes whose hash is wrong. */
+export function damaged(source: ByteSource, at: number, bytes: number): ArtifactError {
   return new ArtifactError(
     'damaged',
     `${source.name} is damaged: the ${bytes} bytes from position ${at} on are not what was written; fetch it again`,

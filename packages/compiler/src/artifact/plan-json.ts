@@ -1,9 +1,8 @@
 /** The part of an artifact that says how to run its kernels, as JSON. */
-import type { Data } from '@sinter/ir';
-import { ArtifactError } from './errors.ts';
+import { asElements } from './elements.ts';
 import type { Artifact, BufferRole, PlanBuffer, Ports } from './format.ts';
 import type { ManifestEntry, Manifest, TensorInfo } from './manifest.ts';
-import { asElements } from './safetensors.ts';
+import { mapValues } from './record.ts';
 import type { SizeJson } from './size.ts';
 import { sizeFromJson, sizeToJson } from './size.ts';
 
@@ -25,8 +24,7 @@ interface PlanJson {
   readonly state: Readonly<Record<string, number>>;
 }
 
-const bufferOf = (ports: Ports): Record<string, number> =>
-  Object.fromEntries(Object.entries(ports).map(([name, { buffer }]) => [name, buffer]));
+const bufferOf = (ports: Ports): Record<string, number> => mapValues(ports, ({ buffer }) => buffer);
 
 /** What of an artifact stands neither in the manifest nor in parts of its own. */
 export function encodePlan(artifact: Artifact): Uint8Array {
@@ -52,38 +50,24 @@ export function decodeArtifact(
   const { kernels, origins, buffers, steps, ...ports } = JSON.parse(
     new TextDecoder().decode(part(entry.plan)),
   ) as PlanJson;
-  const portsOf = (
-    infos: Readonly<Record<string, TensorInfo>>,
-    names: readonly string[],
-    at: PlanJson['state'],
-  ): Ports => Object.fromEntries(names.map((name) => [name, { ...pick(infos[name]!), buffer: at[name]! }]));
+  const portsOf = (infos: Readonly<Record<string, TensorInfo>>, at: PlanJson['state']): Ports =>
+    mapValues(at, (buffer, name) => ({ dtype: infos[name]!.dtype, shape: infos[name]!.shape, buffer }));
   const dtypes = new Map(buffers.map((b) => [b.name, b.dtype]));
-  const constants = Object.entries(entry.constants).map(([name, index]): [string, Data] => {
-    const dtype = dtypes.get(name);
-    if (!dtype)
-      throw new ArtifactError(
-        'damaged',
-        `program '${entry.program}': its plan has no constant '${name}'; build it again`,
-      );
-    return [name, asElements(dtype, part(index))];
-  });
   return {
     format: 1,
     backend: manifest.backend,
     name: entry.program,
     dims: entry.dims,
-    inputs: portsOf(entry.inputs, Object.keys(entry.inputs), ports.inputs),
-    outputs: portsOf(entry.outputs, Object.keys(entry.outputs), ports.outputs),
-    state: portsOf(manifest.state, entry.state, ports.state),
+    inputs: portsOf(entry.inputs, ports.inputs),
+    outputs: portsOf(entry.outputs, ports.outputs),
+    state: portsOf(manifest.state, ports.state),
     buffers: buffers.map((b) => ({ ...b, length: sizeFromJson(b.length) })),
     steps: steps.map(([kernel, ...of]) => ({ kernel: kernel!, buffers: of })),
-    constants: Object.fromEntries(constants),
+    constants: mapValues(entry.constants, (index, name) => asElements(dtypes.get(name)!, part(index))),
     kernels,
-    code: Object.fromEntries(Object.entries(entry.code).map(([name, index]) => [name, part(index)])),
+    code: mapValues(entry.code, part),
     ...(entry.requires && { requires: entry.requires }),
     ...(entry.updates && { updates: entry.updates }),
     ...(origins && { origins }),
   };
 }
-
-const pick = ({ dtype, shape }: TensorInfo): TensorInfo => ({ dtype, shape });

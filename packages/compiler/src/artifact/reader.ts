@@ -2,12 +2,11 @@
 import { ArtifactError } from './errors.ts';
 import type { Artifact } from './format.ts';
 import type { Manifest, ManifestEntry, Part } from './manifest.ts';
-import { formatVersion, headBytes, padded, parseHead, parseManifest, sha256 } from './manifest.ts';
+import { headBytes, padded, parseHead, parseManifest, partOf, sha256 } from './manifest.ts';
 import { near } from './near.ts';
 import type { Piece, Span } from './pieces.ts';
-import { Cutter, spanBytes, verified, wholePart } from './pieces.ts';
+import { Cutter, damaged, spanBytes, truncated, verified, wholePart } from './pieces.ts';
 import { decodeArtifact } from './plan-json.ts';
-import { contractVersion } from './runtime.ts';
 import type { ByteSource } from './source.ts';
 import type { WeightPiece } from './weights.ts';
 import { readWeights } from './weights.ts';
@@ -33,12 +32,11 @@ export interface BundleReader {
   /** The bytes of parts, by their numbers in the manifest. @throws ArtifactError `truncated`, `damaged`, `source` */
   parts(numbers: readonly number[], options?: ReadOptions): Promise<ReadonlyMap<number, Uint8Array>>;
   /**
-   * The initial state in pieces, each at most 4 MiB, in the order in which they are stored.
+   * The initial state of the tensors of these names, in pieces of at most 4 MiB, in the order in which they are stored.
    *
-   * @param names - the tensors that are wanted; default: all
    * @throws ArtifactError `weights` if there is no such tensor, `truncated`, `damaged`, `source`
    */
-  weights(names?: readonly string[], options?: ReadOptions): AsyncIterable<WeightPiece>;
+  weights(names: readonly string[], options?: ReadOptions): AsyncIterable<WeightPiece>;
   /** Reads everything, files beside too. @throws ArtifactError at the first thing that is not what was written. */
   verify(options?: ReadOptions): Promise<void>;
 }
@@ -49,7 +47,7 @@ const firstRead = 1 << 16;
 /**
  * Opens a `.sinter` file: reads and verifies its manifest, and checks that the file is as long as it says.
  *
- * @throws ArtifactError `not-sinter`, `truncated`, `damaged`, `newer`, `source`
+ * @throws ArtifactError `not-sinter`, `truncated`, `damaged`, `newer` (format), `source`
  */
 export async function openBundle(
   source: ByteSource,
@@ -80,9 +78,7 @@ export async function openBundle(
 
   async function parts(numbers: readonly number[], read: ReadOptions = {}): Promise<ReadonlyMap<number, Uint8Array>> {
     const wanted = [...new Set(numbers)];
-    const of = new Map<Part, Uint8Array>(
-      wanted.map((n) => [manifest.parts[n]!, new Uint8Array(manifest.parts[n]!.bytes)]),
-    );
+    const of = new Map(wanted.map((n) => [partOf(manifest, n), new Uint8Array(partOf(manifest, n).bytes)]));
     for await (const { part, at, bytes: piece } of pieces([...of.keys()].map(wholePart), read))
       of.get(part)!.set(piece, at);
     return new Map(wanted.map((n) => [n, of.get(manifest.parts[n]!)!]));
@@ -112,7 +108,7 @@ export async function openBundle(
       const number = manifest.files[name]!;
       return (await parts([number])).get(number)!;
     },
-    weights: (names, read = {}) => readWeights(manifest, pieces, names, read),
+    weights: (names, read) => readWeights(manifest, names, (spans) => pieces(spans, read)),
     async verify(read) {
       for await (const _ of pieces(manifest.parts.map(wholePart), read));
     },
@@ -144,42 +140,28 @@ async function readManifest(source: ByteSource, signal?: AbortSignal): Promise<{
   try {
     const { manifestBytes, hash } = parseHead(await cutter.take(headBytes));
     const start = padded(headBytes + manifestBytes);
-    await checkLength(source, start, true);
     if (start > firstRead) {
       await cutter.end();
       cutter = new Cutter(source.read(headBytes, start - headBytes, signal));
     }
     const json = await cutter.take(manifestBytes);
     const rest = await cutter.take(start - headBytes - manifestBytes);
-    if (json.length + rest.length < start - headBytes)
-      throw new ArtifactError('truncated', `${source.name} ends within its manifest; fetch it again`);
+    if (json.length + rest.length < start - headBytes) throw truncated(source, headBytes + json.length + rest.length);
     if ((await sha256(json)) !== hash || rest.some((byte) => byte !== 0))
-      throw new ArtifactError(
-        'damaged',
-        `${source.name} is damaged: its manifest is not what was written; fetch it again`,
-      );
-    const manifest = parseManifest(json);
-    if (manifest.format > formatVersion || manifest.contract > contractVersion)
-      throw new ArtifactError(
-        'newer',
-        `${source.name} has format ${manifest.format} and contract ${manifest.contract}, this version reads up to ${formatVersion} and ${contractVersion}; update sinter, or build the artifact with this version`,
-      );
-    return { manifest, start };
+      throw damaged(source, headBytes, start - headBytes);
+    return { manifest: parseManifest(json), start };
   } finally {
     await cutter.end();
   }
 }
 
-/** The file must have so many bytes (`atLeast`: or more), where its source knows how many it has. */
-async function checkLength(source: ByteSource, bytes: number, atLeast = false): Promise<void> {
+/** The file must have so many bytes, where its source knows how many it has. */
+async function checkLength(source: ByteSource, bytes: number): Promise<void> {
   const size = await source.size();
-  if (size === undefined || size === bytes || (atLeast && size > bytes)) return;
+  if (size === undefined || size === bytes) return;
   throw size < bytes
     ? new ArtifactError('truncated', `${source.name} has ${size} bytes of ${bytes}: the end is missing; fetch it again`)
-    : new ArtifactError(
-        'damaged',
-        `${source.name} has ${size} bytes, ${size - bytes} more than belong to it; fetch it again`,
-      );
+    : new ArtifactError('damaged', `${source.name} has ${size - bytes} bytes more than belong to it; fetch it again`);
 }
 
 async function openBeside(source: ByteSource, name: string, part: Part): Promise<ByteSource> {

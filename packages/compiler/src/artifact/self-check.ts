@@ -6,7 +6,8 @@ import { ArtifactError } from './errors.ts';
 import type { ManifestTensor, TensorInfo } from './manifest.ts';
 import type { Program, StateHandle } from './program.ts';
 import type { BundleReader, ReadOptions } from './reader.ts';
-import { asElements } from './safetensors.ts';
+import { asElements } from './elements.ts';
+import { mapValues } from './record.ts';
 
 /**
  * Runs the stored cases of `programs`, each with the state that is there now, which is put back afterwards.
@@ -30,12 +31,10 @@ export async function runChecks(
   const numbers = cases.flatMap((c) => [...Object.values(c.inputs), ...Object.values(c.outputs)].map((t) => t.part));
   const parts = await reader.parts(numbers, options.signal && { signal: options.signal });
   const tensors = (stored: Readonly<Record<string, ManifestTensor>>, infos: Readonly<Record<string, TensorInfo>>) =>
-    Object.fromEntries(
-      Object.entries(stored).map(([key, { shape, part }]): [string, TensorData] => [
-        key,
-        { shape, data: asElements(infos[key]!.dtype, parts.get(part)!) },
-      ]),
-    );
+    mapValues(stored, ({ shape, part }, key): TensorData => ({
+      shape,
+      data: asElements(infos[key]!.dtype, parts.get(part)!),
+    }));
   for (const [i, name] of names.entries()) {
     options.signal?.throwIfAborted();
     const { inputs, outputs, updates, state: used } = manifest.entries[name]!;
@@ -49,7 +48,7 @@ export async function runChecks(
       if (wrong !== undefined)
         throw new ArtifactError(
           'check',
-          `'${manifest.name}' gives wrong results on this machine: output '${key}' of '${name}' ${wrong}`,
+          `'${manifest.name}' gives wrong results on this machine: output '${key}' of '${name}', ${wrong}`,
         );
     }
     options.onProgress?.(i + 1, names.length);
@@ -63,24 +62,24 @@ function difference(
   dtype: DType,
   { absolute, relative }: Tolerance,
 ): string | undefined {
-  if (!got) return 'is missing';
-  if (!sameShape(got.shape, want.shape))
-    return `is ${showShape(got.shape)}, the stored answer ${showShape(want.shape)}`;
+  if (!got || !sameShape(got.shape, want.shape))
+    return `is ${showShape(got?.shape ?? [])}, the stored answer ${showShape(want.shape)}`;
   const number = decoder(dtype);
+  const count = want.data.length;
   let wrong = 0;
-  let worst = { at: -1, excess: 0 };
-  for (let at = 0; at < want.data.length; at++) {
+  let worst = { excess: -1, text: '' };
+  for (let at = 0; at < count; at++) {
     const [a, b] = [number(got.data[at]!), number(want.data[at]!)];
+    const off = Math.abs(a - b);
     const allowed = isFloat(dtype) ? absolute + relative * Math.abs(b) : 0;
-    if (Object.is(a, b) || Math.abs(a - b) <= allowed) continue;
+    if (off <= allowed || Object.is(a, b)) continue;
     wrong++;
-    const excess = Math.abs(a - b) - allowed;
     // NaN against a number is as wrong as can be.
-    if (worst.at < 0 || excess > worst.excess || (Number.isNaN(excess) && !Number.isNaN(worst.excess)))
-      worst = { at, excess };
+    const excess = Number.isNaN(off) ? Infinity : off - allowed;
+    if (excess > worst.excess)
+      worst = { excess, text: `element ${at} is ${a}, the stored answer ${b} (off by ${off}, allowed ${allowed})` };
   }
-  if (wrong === 0) return undefined;
-  const [a, b] = [number(got.data[worst.at]!), number(want.data[worst.at]!)];
-  const allowed = isFloat(dtype) ? absolute + relative * Math.abs(b) : 0;
-  return `is off: element ${worst.at} of ${dtype}${showShape(want.shape)} is ${a}, the stored answer ${b} (by ${Math.abs(a - b)}, allowed ${allowed}); ${wrong} of ${want.data.length} elements are off`;
+  return wrong > 0
+    ? `${dtype}${showShape(want.shape)}: ${worst.text}; ${wrong} of ${count} elements are off`
+    : undefined;
 }

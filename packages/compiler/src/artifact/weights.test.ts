@@ -1,4 +1,4 @@
-import { dataFrom, dtypeBytes } from '@sinter/ir';
+import { dataFrom } from '@sinter/ir';
 import type { Data, DType } from '@sinter/ir';
 import { expect, test } from 'vitest';
 import { interpreter } from '../loop/backend.ts';
@@ -8,9 +8,10 @@ import type { Bundle, WeightTensor } from './bundle.ts';
 import { encodeBundle } from './encode.ts';
 import { loadBundle } from './load.ts';
 import type { Manifest } from './manifest.ts';
-import { encodeHead, formatVersion, pieceBytes, sha256 } from './manifest.ts';
+import { encodeHead, pieceBytes, sha256 } from './manifest.ts';
 import { openBundle } from './reader.ts';
-import { asBytes, asElements, encodeTensorHead, parseTensorHead, tensorBytes } from './safetensors.ts';
+import { asBytes, asElements } from './elements.ts';
+import { encodeTensorHead } from './safetensors.ts';
 import { bundleBytes, collect, sampleBundle } from './samples.test.kit.ts';
 import type { ByteSource } from './source.ts';
 import { bytesSource } from './source.ts';
@@ -59,7 +60,7 @@ test('tensors of every width arrive whole, whatever pieces they lie in', async (
   await using loaded = await loadBundle(source, backend);
   for (const [name, { data }] of Object.entries(weights))
     expect(same(await loaded.state.read(name), data as Data), name).toBe(true);
-  for await (const piece of (await openBundle(source)).weights()) {
+  for await (const piece of (await openBundle(source)).weights(Object.keys(types))) {
     expect(piece.data.byteLength).toBeLessThanOrEqual(pieceBytes);
     expect(piece.data.length, piece.name).toBeGreaterThan(0);
   }
@@ -86,9 +87,6 @@ test('weights may come as streams, in chunks of any length', async () => {
 test.each([
   ['f16', 'f32'],
   ['bf16', 'f32'],
-  ['f32', 'f16'],
-  ['f32', 'bf16'],
-  ['bf16', 'f16'],
 ] as const)('weights in %s become state in %s', async (from, to) => {
   const numbers = [0, -0, 1, -1.5, 65504, 1e-7, Infinity, 3.14159];
   const stored = dataFrom(from, numbers);
@@ -98,7 +96,7 @@ test.each([
   expect(await loaded.state.read('a')).toEqual(dataFrom(to, Array.from(stored, read)));
 });
 
-test('of weights that are not wanted nothing is read but the head', async () => {
+test('of weights that are not wanted nothing is read', async () => {
   const types = { a: ['f32', 3_000_000], b: ['f32', 3_000_000], c: ['f32', 3] } as const;
   const weights = Object.fromEntries(
     Object.entries(types).map(([name, [dtype, length]]): [string, WeightTensor] => [
@@ -126,39 +124,7 @@ test('of weights that are not wanted nothing is read but the head', async () => 
     expect(data).toEqual(weights['c']!.data);
   }
   expect(names).toEqual(['c 0 3']);
-  expect(read).toBeLessThan(3 * pieceBytes);
-});
-
-test('tensors of foreign files may lie unaligned, and an element in two pieces', async () => {
-  // Not our order: bytes first, so that floats begin at odd positions and the piece ends within one of them.
-  const tensors = [
-    ['odd', { dtype: 'u8' as const, shape: [pieceBytes - 256 - 7] }],
-    ['floats', { dtype: 'f32' as const, shape: [9] }],
-  ] as const;
-  const head = encodeTensorHead(tensors);
-  expect(head.length).toBe(256);
-  const floats = values('f32', 9);
-  const file = new Uint8Array(head.length + tensors.reduce((sum, [, t]) => sum + tensorBytes(t), 0));
-  file.set(head);
-  file.set(asBytes(floats), file.length - 36);
-  const bundle = await stateBundle({ odd: ['u8', tensors[0][1].shape[0]!], floats: ['f32', 9] }, undefined);
-  const { manifest } = await encodeBundle(bundle, { weights: 'beside' });
-  const hashes = [await sha256(file.subarray(0, pieceBytes)), await sha256(file.subarray(pieceBytes))];
-  const foreign: Manifest = {
-    ...manifest,
-    state: Object.fromEntries(Object.entries(manifest.state).map(([name, s]) => [name, { ...s, from: 'weights' }])),
-    weights: [manifest.parts.length],
-    parts: [...manifest.parts, { file: 'foreign.safetensors', offset: 0, bytes: file.length, sha256: hashes }],
-  };
-  const body = (await bundleBytes(bundle)).subarray((await encodeHead(manifest)).length);
-  const main = await collect(
-    (async function* () {
-      yield await encodeHead(foreign);
-      yield body;
-    })(),
-  );
-  await using loaded = await loadBundle(bytesSource(main, { beside: () => bytesSource(file) }), backend);
-  expect(await loaded.state.read('floats')).toEqual(floats);
+  expect(read).toBeLessThan(pieceBytes + 600);
 });
 
 test('weights beyond 4 GiB: positions are right, and memory holds one piece at a time', async () => {
@@ -188,15 +154,14 @@ test('weights beyond 4 GiB: positions are right, and memory holds one piece at a
   const hashes = Array.from({ length: pieces }, () => zeros);
   for (const i of [0, pieces - 1]) hashes[i] = await hash(i);
   const manifest: Manifest = {
-    format: formatVersion,
     contract: 1,
     name: 'large',
     producer: 'test',
     backend: 'interpreter',
     entries: {},
     state: {
-      large: { dtype: 'f32', shape: [count], from: 'weights' },
-      small: { dtype: 'f32', shape: [2], from: 'weights' },
+      large: { dtype: 'f32', shape: [count], from: { part: 0, at: head.length, dtype: 'f32' } },
+      small: { dtype: 'f32', shape: [2], from: { part: 0, at: bytes - 8, dtype: 'f32' } },
     },
     weights: [0],
     files: {},
@@ -206,7 +171,7 @@ test('weights beyond 4 GiB: positions are right, and memory holds one piece at a
   const reader = await openBundle(bytesSource(await encodeHead(manifest), { beside: () => weights }));
   const got: unknown[] = [];
   for await (const piece of reader.weights(['small'])) got.push(piece);
-  expect(got).toEqual([{ name: 'small', dtype: 'f32', at: 0, data: last }]);
+  expect(got).toEqual([{ name: 'small', at: 0, data: last }]);
   let at = 0;
   for await (const piece of reader.weights(['large'])) {
     expect(piece.at).toBe(at);
@@ -224,26 +189,12 @@ test('a head is what Python writes and reads, with data at a multiple of 256', (
   expect(new TextDecoder().decode(head.subarray(8)).trimEnd()).toBe(
     '{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"7":{"dtype":"BOOL","shape":[],"data_offsets":[24,25]}}',
   );
-  expect(parseTensorHead(head).map(({ name, begin, end }) => [name, begin, end])).toEqual([
-    ['b', 256, 280],
-    ['7', 280, 281],
-  ]);
-});
-
-test('a tensor of a dtype that is not known here is an error', () => {
-  const text = '{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}';
-  const head = new Uint8Array(8 + text.length);
-  head.set(new TextEncoder().encode(text), 8);
-  expect(() => parseTensorHead(head)).toThrow(
-    "'a' has the dtype F64, known are F32, F16, BF16, I32, U32, I8, U8, BOOL",
-  );
 });
 
 test('elements that lie unaligned are copied', () => {
   const bytes = new Uint8Array(9);
   new DataView(bytes.buffer).setFloat32(1, 2.5, true);
   expect(asElements('f32', bytes.subarray(1))).toEqual(Float32Array.of(2.5, 0));
-  expect(dtypeBytes.f32).toBe(4);
 });
 
 test('state can be written in pieces', async () => {

@@ -5,6 +5,7 @@
 import type { Data, DType, ScalarOp, TensorData } from '@sinter/ir';
 import { arity, dataFor, dtypeBytes, shapeSize, showShape } from '@sinter/ir';
 import { bindInputs, misfit, newState } from '../artifact/bind.ts';
+import { codeOf } from '../artifact/code.ts';
 import { BackendError } from '../artifact/errors.ts';
 import type { Artifact, Port, Ports } from '../artifact/format.ts';
 import { assignOffsets, evaluateSize } from '../artifact/offsets.ts';
@@ -164,14 +165,9 @@ class State implements StateHandle {
 const bytes = (dtype: DType, length: number): number => dtypeBytes[dtype] * length;
 
 function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions): Program {
-  if (artifact.backend !== name)
-    throw new BackendError(
-      `program '${artifact.name}' was built for the backend '${artifact.backend}', not for '${name}'; build it again`,
-    );
+  const code = codeOf(artifact, name, ['kernels.json'])['kernels.json'];
   if (load.state && !(load.state instanceof State))
     throw new BackendError(`program '${artifact.name}': the shared state belongs to another backend`);
-  const code = artifact.code['kernels.json'];
-  if (!code) throw new BackendError(`program '${artifact.name}': the artifact has no 'kernels.json'`);
   const run = planRunner({ ...artifact, kernels: decodeKernels(code) }, options);
   const state = load.state ?? new State();
   state.add(artifact);
