@@ -7,12 +7,13 @@ import { parseArgs } from 'node:util';
 import { engines, type Engine } from './engines/index.ts';
 import { compare } from './harness/compare.ts';
 import { isWrong, machine, markdown, notes, verdicts, type Row } from './harness/report.ts';
-import { works } from './works/index.ts';
+import { gpuWorks, works } from './works/index.ts';
 
 const usage = `npm run bench -- [options]
   --only PATTERN   only works whose name matches this regular expression (matmul, 'MiniLM forward')
-  --engines LIST   only these engines: ${engines.map((engine) => engine.name).join(',')}
+  --engines LIST   only these engines: ${[...new Set(engines.map((engine) => engine.name))].join(',')}
   --threads LIST   thread counts to compare at (default 1,2; 2 needs two cores)
+  --gpu             the works in the sizes of a real GPU, and only those
   --rounds N       rounds per engine (default 5)
   --json FILE      write the rows and the machine there too`;
 
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     engines: { type: 'string', default: '' },
     threads: { type: 'string', default: availableParallelism() > 1 ? '1,2' : '1' },
+    gpu: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -32,20 +34,26 @@ else await main();
 
 async function main(): Promise<void> {
   const pattern = new RegExp(options.only, 'i');
-  const chosen = works.filter((work) => pattern.test(work.name));
-  const wanted = options.engines ? options.engines.split(',').map(engineNamed) : engines;
+  const offered = options.gpu ? gpuWorks : works;
+  const chosen = offered.filter((work) => pattern.test(work.name));
+  const wanted = options.engines ? options.engines.split(',').flatMap(enginesNamed) : engines;
   const threadCounts = options.threads.split(',').map(positive('--threads'));
   const rounds = positive('--rounds')(options.rounds);
-  if (!chosen.length) throw new Error(`--only ${options.only} matches none of: ${works.map((w) => w.name).join(', ')}`);
+  if (!chosen.length)
+    throw new Error(`--only ${options.only} matches none of: ${offered.map((w) => w.name).join(', ')}`);
   installPeers();
 
   const here = machine();
   const rows: Row[] = [];
   for (const threads of threadCounts) {
-    for (const work of chosen) {
+    for (const work of chosen.filter(({ place }) => place === 'cpu')) {
       console.log(`\n${work.name}, ${threads === 1 ? '1 thread' : `${threads} threads`}`);
       rows.push(...(await compare(wanted, work, threads, rounds)));
     }
+  }
+  for (const work of chosen.filter(({ place }) => place !== 'cpu')) {
+    console.log(`\n${work.name}`);
+    rows.push(...(await compare(wanted, work, availableParallelism(), rounds)));
   }
 
   console.log(`\n${markdown(here, rows)}`);
@@ -54,9 +62,9 @@ async function main(): Promise<void> {
   if (rows.some(isWrong)) process.exitCode = 1;
 }
 
-function engineNamed(name: string): Engine {
-  const found = engines.find((engine) => engine.name === name);
-  if (!found) throw new Error(`--engines: there is no "${name}"\n${usage}`);
+function enginesNamed(name: string): readonly Engine[] {
+  const found = engines.filter((engine) => engine.name === name);
+  if (!found.length) throw new Error(`--engines: there is no "${name}"\n${usage}`);
   return found;
 }
 

@@ -1,7 +1,7 @@
 /** The engines: what each reads, and the process that runs it. */
 import { fileURLToPath } from 'node:url';
 import { findPython } from '../../tools/python.ts';
-import { tensorsOf, type Programs, type Work } from '../harness/work.ts';
+import { tensorsOf, type Place, type Programs, type Work } from '../harness/work.ts';
 
 /** How to start an engine's process. */
 export interface Command {
@@ -10,37 +10,57 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** One engine. */
+/** One engine at one place; the same engine elsewhere has the same name. */
 export interface Engine {
   readonly name: string;
+  readonly place: Place;
   readonly language: keyof Programs;
   /** Native code: an upper mark and not a peer. */
   readonly native: boolean;
   /** The most threads it can use, with the reason; no limit when missing. */
   readonly limit?: { readonly threads: number; readonly because: string };
-  /** @throws Error when the machine lacks what the engine needs */
+  /**
+   * @param threads - for works on the processor
+   * @throws Error when the machine lacks what the engine needs
+   */
   command(work: Work, threads: number): Command;
 }
 
 /** All engines, in the order of the table. */
 export const engines: readonly Engine[] = [
-  { name: 'sinter', language: 'sinter', native: false, command: node('sinter.ts') },
-  { name: 'onnxruntime-web', language: 'onnx', native: false, command: node('ort-web.ts') },
+  { name: 'sinter', place: 'cpu', language: 'sinter', native: false, command: node('sinter.ts') },
+  { name: 'onnxruntime-web', place: 'cpu', language: 'onnx', native: false, command: node('ort-web.ts') },
   {
     name: 'tfjs-wasm',
+    place: 'cpu',
     language: 'tfjs',
     native: false,
     limit: { threads: 1, because: 'its threaded WebAssembly build does not start in Node' },
     command: node('tfjs.ts'),
   },
-  { name: 'jax-js', language: 'jax', native: false, command: node('jax.ts') },
-  { name: 'onnxruntime-node', language: 'onnx', native: true, command: node('ort-node.ts') },
-  { name: 'torch', language: 'torch', native: true, command: python('torch_engine.py') },
+  { name: 'jax-js', place: 'cpu', language: 'jax', native: false, command: node('jax.ts') },
+  { name: 'onnxruntime-node', place: 'cpu', language: 'onnx', native: true, command: node('ort-node.ts') },
+  { name: 'torch', place: 'cpu', language: 'torch', native: true, command: python('torch_engine.py') },
+  { name: 'sinter', place: 'webgpu', language: 'sinter', native: false, command: node('sinter.ts') },
+  { name: 'jax-js', place: 'webgpu', language: 'jax', native: false, command: node('jax.ts') },
+  { name: 'sinter', place: 'webgpu in Chromium', language: 'sinter', native: false, command: page('sinter') },
+  { name: 'jax-js', place: 'webgpu in Chromium', language: 'jax', native: false, command: page('jax-js') },
+  {
+    name: 'onnxruntime-web',
+    place: 'webgpu in Chromium',
+    language: 'onnx',
+    native: false,
+    command: page('onnxruntime-web'),
+  },
 ];
 
-function node(file: string): Engine['command'] {
+function node(file: string, ...rest: readonly string[]): Engine['command'] {
   const args = [...process.execArgv, fileURLToPath(new URL(file, import.meta.url))];
-  return (work, threads) => ({ command: process.execPath, args: [...args, work.name, String(threads)] });
+  return (work, threads) => ({ command: process.execPath, args: [...args, work.name, String(threads), ...rest] });
+}
+
+function page(engine: string): Engine['command'] {
+  return node('page.ts', engine);
 }
 
 function python(file: string): Engine['command'] {
@@ -48,7 +68,11 @@ function python(file: string): Engine['command'] {
   return (work, threads) => {
     found ??= findPython(['torch', 'numpy']);
     if (!found) throw new Error('no Python with torch and numpy here');
-    const job = JSON.stringify({ threads, program: work.programs.torch, tensors: tensorsOf(work) });
+    const job = JSON.stringify({
+      threads,
+      program: work.programs.torch,
+      tensors: tensorsOf(work).filter((t) => t.role !== 'slot'),
+    });
     // Spinning OpenMP threads and OpenBLAS's own get in each other's way.
     const env = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads), OMP_WAIT_POLICY: 'passive' };
     return { command: found, args: [fileURLToPath(new URL(file, import.meta.url)), job], env };

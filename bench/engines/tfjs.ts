@@ -22,7 +22,7 @@ await serve('tfjs', async (work, program) => {
   const compute = () => tf.tidy(() => program(tf, lookup));
   return {
     version: `tfjs-wasm ${wasm.version_wasm}`,
-    run: () => compute().dispose(), // the backend is synchronous: the result is there, in its memory
-    output: () => compute().dataSync(),
+    run: async () => compute().dispose(), // the backend is synchronous: the result is there, in its memory
+    output: async () => compute().dataSync(),
   };
 });

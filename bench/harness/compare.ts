@@ -1,6 +1,7 @@
 /** Measures one work in all engines that know it, in rounds that take turns, so that a slow moment hits them all. */
 import { cpus } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import type { Engine } from '../engines/index.ts';
 import { startPeer, type Peer } from './peer.ts';
 import { difference, type Measure, type Round } from './protocol.ts';
@@ -18,7 +19,8 @@ interface Measured extends Round {
 }
 
 /**
- * One row per engine that can do the work with this many threads; the others are named on the console with their reason.
+ * One row per engine that can do the work at its place; the others are named on the console with their reason.
+ * @param threads - how many each engine may use, for works on the processor
  * @param rounds - how often each engine is measured; its median is over all runs of all rounds
  */
 export async function compare(engines: readonly Engine[], work: Work, threads: number, rounds: number): Promise<Row[]> {
@@ -49,7 +51,7 @@ export async function compare(engines: readonly Engine[], work: Work, threads: n
 /** Starts engines one after the other: starting is busy, and two at once would slow each other. */
 async function start(engines: readonly Engine[], work: Work, threads: number): Promise<Peer[]> {
   const peers: Peer[] = [];
-  for (const engine of engines.filter(({ language }) => work.programs[language])) {
+  for (const engine of engines.filter(({ place, language }) => place === work.place && work.programs[language])) {
     try {
       if (engine.limit && threads > engine.limit.threads) throw new Error(engine.limit.because);
       const peer = await startPeer(engine, work, threads);
@@ -70,7 +72,8 @@ function stopwatch(): () => number {
 }
 
 function leftOut(engine: Engine, error: unknown): void {
-  console.log(`  ${engine.name}: left out, ${error instanceof Error ? error.message : String(error)}`);
+  const message = stripVTControlCharacters(error instanceof Error ? error.message : String(error));
+  console.log(`  ${engine.name}: left out, ${message.split('\n').filter(Boolean).slice(0, 3).join(' ')}`);
 }
 
 function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonly Measured[]>): Row[] {
@@ -79,7 +82,8 @@ function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonl
     return { peer, rounds, times, median_ms: median(times) };
   });
   const called = (name: string) => entries.find(({ peer }) => peer.engine.name === name);
-  const reference = (called('onnxruntime-node') ?? entries[0])?.peer;
+  const someoneElse = entries.find(({ peer }) => peer.engine.name !== 'sinter');
+  const reference = (called('onnxruntime-node') ?? someoneElse ?? entries[0])?.peer;
   const ours = called('sinter')?.median_ms;
   return entries.map(({ peer, rounds, times, median_ms }) => {
     const idle = median(rounds.map((round) => round.idleCores));
@@ -87,7 +91,9 @@ function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonl
       work: work.name,
       engine: peer.engine.name,
       version: peer.ready.version,
-      threads,
+      threads: work.place === 'cpu' ? threads : null,
+      adapter: peer.ready.gpu?.adapter ?? null,
+      gpu: peer.ready.gpu?.counts ?? null,
       busy_cores: median(rounds.map((round) => round.busyCores)),
       idle_cores: idle,
       other_cores: median(rounds.map((round) => round.otherCores)),
@@ -96,6 +102,7 @@ function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonl
       min_ms: Math.min(...times),
       ratio: ours === undefined ? null : median_ms / ours,
       gflops: work.flops ? work.flops / median_ms / 1e6 : null,
+      tokens_per_s: work.tokens ? (work.tokens / median_ms) * 1e3 : null,
       peak_rss_bytes: Math.max(...rounds.map((round) => round.peakRssBytes)),
       difference: reference && peer !== reference ? difference(peer.ready.outputs, reference.ready.outputs) : null,
       reference: reference?.engine.name ?? '',

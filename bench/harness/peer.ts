@@ -4,6 +4,9 @@ import type { Engine } from '../engines/index.ts';
 import type { Failed, Measure, Ready, Reply, Round } from './protocol.ts';
 import type { Work } from './work.ts';
 
+/** How long an engine may take to exit. */
+const GRACE_MS = 5000;
+
 /** A live engine that holds one work. */
 export interface Peer {
   readonly engine: Engine;
@@ -43,7 +46,10 @@ export async function startPeer(engine: Engine, work: Work, threads: number): Pr
       child.on('message', onMessage).on('exit', onExit).on('error', onError);
     });
 
-  const close = () => void child.kill();
+  const close = () => {
+    if (child.connected) child.disconnect(); // it exits by itself, and takes a browser with it
+    setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
+  };
   try {
     const ready = await next<Ready>();
     return { engine, ready, close, measure: (request) => (child.send(request), next<Round>()) };

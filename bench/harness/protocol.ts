@@ -1,5 +1,7 @@
 /** What the runner and an engine's process say to each other over Node's IPC channel (JSON, one message a line). */
 
+import type { GpuCounts } from './gpu-counter.ts';
+
 /** Sent by the engine once, after its first runs. */
 export interface Ready {
   readonly kind: 'ready';
@@ -7,6 +9,8 @@ export interface Ready {
   readonly version: string;
   /** Of the first run, and of one after the warm-up: a work that trains must have learnt the same by then. */
   readonly outputs: readonly Sample[];
+  /** The adapter it runs on and what one run asks of it, for engines on a GPU. */
+  readonly gpu?: { readonly adapter: string; readonly counts: GpuCounts };
   /** What makes its figures doubtful, if anything. */
   readonly note?: string;
 }

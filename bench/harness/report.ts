@@ -1,6 +1,7 @@
 /** What a run of the benchmark says: rows, the machine they were measured on, and both as Markdown. */
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { engines } from '../engines/index.ts';
+import type { GpuCounts } from './gpu-counter.ts';
 
 /** Outputs may differ by this much; a row that differs by more is wrong, and the benchmark fails. */
 const TOLERANCE = 1e-3;
@@ -10,8 +11,12 @@ export interface Row {
   readonly work: string;
   readonly engine: string;
   readonly version: string;
-  /** Threads the engine was told to use. */
-  readonly threads: number;
+  /** Threads the engine was told to use; null where an adapter decides. */
+  readonly threads: number | null;
+  /** The adapter, for engines on a GPU. */
+  readonly adapter: string | null;
+  /** What one run asks of the adapter. */
+  readonly gpu: GpuCounts | null;
   /** Processor time ÷ wall time while measuring: threads it really kept busy. */
   readonly busy_cores: number;
   /** The same while other engines were measured: should be near 0. */
@@ -24,6 +29,7 @@ export interface Row {
   /** This engine's median ÷ Sinter's, at the same work and thread count: above 1 Sinter is faster. */
   readonly ratio: number | null;
   readonly gflops: number | null;
+  readonly tokens_per_s: number | null;
   /** Of the whole process: runtime, library, weights, work. */
   readonly peak_rss_bytes: number;
   /** Largest difference from `reference`, relative to the largest element of its output. */
@@ -66,44 +72,86 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }
 
-/** All rows as one Markdown table. */
+/** One column of a table: its title and what it says of a row. */
+interface Column {
+  readonly title: string;
+  readonly isText?: boolean;
+  /** The cell. */
+  of(row: Row): string;
+}
+
+const times: readonly Column[] = [
+  { title: 'median ms', of: (row) => digits(row.median_ms) },
+  { title: 'min ms', of: (row) => digits(row.min_ms) },
+  { title: 'ratio', of: ({ ratio }) => ratio?.toFixed(2) ?? '' },
+  { title: 'GFLOP/s', of: ({ gflops }) => gflops?.toFixed(1) ?? '' },
+];
+const quiet: readonly Column[] = [
+  { title: 'cores', of: (row) => row.busy_cores.toFixed(1) },
+  { title: 'idle', of: (row) => row.idle_cores.toFixed(2) },
+  { title: 'others', of: (row) => row.other_cores.toFixed(1) },
+  { title: 'peak RSS', of: (row) => mebibytes(row.peak_rss_bytes) },
+];
+const names: readonly Column[] = [
+  { title: 'work', isText: true, of: (row) => row.work },
+  { title: 'engine', isText: true, of: (row) => row.engine },
+];
+const differs: Column = {
+  title: 'differs by',
+  of: ({ difference }) => (difference === null ? '' : difference === 0 ? '0' : difference.toExponential(0)),
+};
+
+const onProcessor: readonly Column[] = [
+  ...names,
+  { title: 'threads', of: (row) => String(row.threads) },
+  ...times,
+  ...quiet,
+  differs,
+];
+
+const onAdapter: readonly Column[] = [
+  ...names,
+  ...times,
+  { title: 'tokens/s', of: ({ tokens_per_s }) => tokens_per_s?.toFixed(0) ?? '' },
+  { title: 'kernels', of: ({ gpu }) => String(gpu?.kernels ?? '') },
+  { title: 'dispatches', of: ({ gpu }) => String(gpu?.dispatches ?? '') },
+  { title: 'submits', of: ({ gpu }) => String(gpu?.submits ?? '') },
+  { title: 'moved', of: ({ gpu }) => (gpu ? mebibytes(gpu.bytes) : '') },
+  { title: 'copied', of: ({ gpu }) => (gpu ? mebibytes(gpu.copied) : '') },
+  ...quiet,
+  differs,
+];
+
+/** The rows as Markdown: one table for the processor, and one per adapter. */
 export function markdown({ cpu, cores, node, date, load }: Machine, rows: readonly Row[]): string {
-  const head = [
-    'work',
-    'engine',
-    'threads',
-    'median ms',
-    'min ms',
-    'ratio',
-    'GFLOP/s',
-    'cores',
-    'idle',
-    'others',
-    'peak RSS',
-    'differs by',
-  ];
-  const cells = rows.map((row) => [
-    row.work,
-    row.engine,
-    String(row.threads),
-    digits(row.median_ms),
-    digits(row.min_ms),
-    row.ratio === null ? '' : row.ratio.toFixed(2),
-    row.gflops === null ? '' : row.gflops.toFixed(1),
-    row.busy_cores.toFixed(1),
-    row.idle_cores.toFixed(2),
-    row.other_cores.toFixed(1),
-    `${Math.round(row.peak_rss_bytes / 2 ** 20)} MiB`,
-    row.difference === null ? '' : row.difference === 0 ? '0' : row.difference.toExponential(0),
-  ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((line) => line[i]?.length ?? 0)));
-  const left = 2;
-  const line = (texts: readonly string[]) =>
-    `| ${texts.map((text, i) => (i < left ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join(' | ')} |`;
-  const rule = `|${widths.map((width, i) => (i < left ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
-  return [`${cpu}, ${cores} cores, Node ${node}, ${date}, load ${load}`, '', line(head), rule, ...cells.map(line)].join(
-    '\n',
+  const adapters = [...new Set(rows.map((row) => row.adapter))];
+  const tables = adapters.flatMap((adapter) => {
+    const mine = rows.filter((row) => row.adapter === adapter);
+    return adapter === null
+      ? ['', ...table(onProcessor, mine)]
+      : ['', `WebGPU: ${adapter}`, '', ...table(onAdapter, mine)];
+  });
+  return [`${cpu}, ${cores} cores, Node ${node}, ${date}, load ${load}`, ...tables].join('\n');
+}
+
+function table(columns: readonly Column[], rows: readonly Row[]): string[] {
+  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map((column) => column.of(row)))];
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)));
+  const [head = '', ...lines] = cells.map((line) => {
+    const padded = line.map((text, i) =>
+      columns[i]?.isText ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0),
+    );
+    return `| ${padded.join(' | ')} |`;
+  });
+  const rule = columns.map(({ isText }, i) =>
+    isText ? '-'.repeat((widths[i] ?? 0) + 2) : `${'-'.repeat((widths[i] ?? 0) + 1)}:`,
   );
+  return [head, `|${rule.join('|')}|`, ...lines];
+}
+
+function mebibytes(bytes: number): string {
+  const mib = bytes / 2 ** 20;
+  return mib >= 10 ? `${Math.round(mib)} MiB` : `${mib.toPrecision(2)} MiB`;
 }
 
 function digits(ms: number): string {
@@ -122,15 +170,25 @@ export function verdicts(rows: readonly Row[]): string[] {
     .filter((row) => row.engine === 'sinter')
     .map((ours) => {
       const others = rows.filter((row) => row.work === ours.work && row.threads === ours.threads && row !== ours);
-      const fastest = (isNative: boolean) => {
-        const group = others.filter((row) => native.has(row.engine) === isNative);
-        const best = group.sort((a, b) => a.median_ms - b.median_ms)[0];
-        return best
-          ? `${best.ratio?.toFixed(2)}× as fast as ${best.engine}`
-          : `no ${isNative ? 'native' : 'JavaScript'} peer`;
-      };
-      return `${ours.work}, threads ${ours.threads}: ${fastest(false)}; ${fastest(true)}`;
+      const fastest = (isNative: boolean) =>
+        others.filter((row) => native.has(row.engine) === isNative).sort((a, b) => a.median_ms - b.median_ms)[0];
+      const [peer, mark] = [fastest(false), fastest(true)];
+      const said = [
+        peer ? `${peer.ratio?.toFixed(2)}× as fast as ${peer.engine}` : 'no JavaScript peer',
+        ...(mark ? [`${mark.ratio?.toFixed(2)}× as fast as ${mark.engine}`] : ours.adapter ? [] : ['no native peer']),
+        ...(peer?.gpu && ours.gpu ? [fewer(ours.gpu, peer.gpu)] : []),
+      ];
+      return `${nameOf(ours)}: ${said.join('; ')}`;
     });
+}
+
+function fewer(ours: GpuCounts, theirs: GpuCounts): string {
+  const share = (key: 'kernels' | 'dispatches' | 'bytes') => `${Math.round((100 * ours[key]) / theirs[key])} %`;
+  return `${share('kernels')} of its kernels, ${share('dispatches')} of its dispatches, ${share('bytes')} of its bytes moved`;
+}
+
+function nameOf({ work, threads }: Row): string {
+  return threads === null ? work : `${work}, threads ${threads}`;
 }
 
 /** What makes figures of this run doubtful. */
@@ -138,7 +196,7 @@ export function notes(rows: readonly Row[]): string[] {
   const disturbed = rows.filter((row) => row.other_cores > 0.1).length;
   return [
     ...rows.flatMap((row) => {
-      const where = `${row.engine}, ${row.work}, threads ${row.threads}:`;
+      const where = `${row.engine}, ${nameOf(row)}:`;
       const by = `output differs from ${row.reference} by ${row.difference} (allowed ${TOLERANCE})`;
       return [...(isWrong(row) ? [`WRONG ${where} ${by}`] : []), ...row.notes.map((note) => `note: ${where} ${note}`)];
     }),

@@ -1,17 +1,33 @@
 /** The engine's side of the protocol: prepares one work, then measures a round whenever it is asked. */
-import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { findWork } from '../works/index.ts';
+import type { GpuCounts } from './gpu-counter.ts';
 import { sample, type Measure, type Reply, type Round } from './protocol.ts';
+import { peakRss, stopwatch } from './usage.ts';
 import type { Programs, Work } from './work.ts';
 
-/** An engine that holds one work, ready to run it. */
-export interface Prepared {
-  readonly version: string;
+/** A work in an engine, ready to run; what `drive/` makes, wherever it runs. */
+export interface Driven {
   /** One whole run, resolved when the result is there. */
-  run(): unknown;
+  run(): Promise<unknown>;
   /** One whole run, with its result copied out; outside the clock. */
-  output(): ArrayLike<number> | Promise<ArrayLike<number>>;
+  output(): Promise<ArrayLike<number>>;
+}
+
+/** An engine that holds one work. */
+export interface Prepared extends Driven {
+  readonly version: string;
+  /** Milliseconds of one run, for engines that a clock in this process would not be near enough to. */
+  clock?(): Promise<number>;
+  /** For engines on a GPU. */
+  readonly gpu?: OnGpu;
+}
+
+/** The adapter an engine runs on. */
+export interface OnGpu {
+  readonly adapter: string;
+  /** Counts what one run asks of the adapter. Called once, before any clock runs; afterwards nothing is counted. */
+  counts(run: () => Promise<unknown>): Promise<GpuCounts>;
 }
 
 /** Runs of every work before the first round, so that compilers behind the engine have seen it. */
@@ -38,7 +54,9 @@ export async function serve<L extends keyof Programs>(
     const engine = await prepare(work, program, Number(threads));
     const first = sample(await engine.output());
     for (let i = 0; i < WARM_UP_RUNS; i++) await engine.run();
-    reply({ kind: 'ready', version: engine.version, outputs: [first, sample(await engine.output())] });
+    const outputs = [first, sample(await engine.output())];
+    const gpu = engine.gpu && { adapter: engine.gpu.adapter, counts: await engine.gpu.counts(engine.run) };
+    reply({ kind: 'ready', version: engine.version, outputs, ...(gpu && { gpu }) });
 
     let rest = stopwatch();
     process.on('message', (request: Measure) => {
@@ -53,32 +71,22 @@ export async function serve<L extends keyof Programs>(
 }
 
 async function measure(engine: Prepared, { minRuns, budgetMs }: Measure): Promise<Omit<Round, 'idleCores'>> {
+  const clock = engine.clock ?? (() => timeOf(engine.run));
   await engine.run(); // the caches hold another engine's data: not counted
   const busy = stopwatch();
   const start = performance.now();
   const times: number[] = [];
   while (times.length < minRuns || performance.now() - start < budgetMs) {
-    const before = performance.now();
-    await engine.run();
-    times.push(performance.now() - before);
+    times.push(await clock());
   }
   return { kind: 'round', times, busyCores: busy(), peakRssBytes: peakRss() };
 }
 
-/** Starts now; returns the number of cores this process has kept busy since. */
-function stopwatch(): () => number {
-  const cpu = process.cpuUsage();
-  const start = performance.now();
-  return () => {
-    const { user, system } = process.cpuUsage(cpu);
-    return (user + system) / 1000 / (performance.now() - start);
-  };
-}
-
-/** Linux counts the parent's memory in a child's `maxRSS` (it survives exec), but not in `VmHWM`. */
-function peakRss(): number {
-  if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
-  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+/** Milliseconds until the run resolves. */
+async function timeOf(run: () => Promise<unknown>): Promise<number> {
+  const before = performance.now();
+  await run();
+  return performance.now() - before;
 }
 
 /** Older V8 hides WebAssembly's fused multiply-add behind a flag; every engine gets it, whether or not it makes use of it. */

@@ -2,8 +2,11 @@
 import type * as Jax from '@jax-js/jax';
 import type * as Ir from '@sinter/ir';
 import type * as Tfjs from '@tensorflow/tfjs';
-import type { OnnxGraph, OnnxValue } from '../engines/onnx.ts';
+import type { OnnxGraph, OnnxValue } from '../drive/onnx-writer.ts';
 import { fill, type Data, type Values } from './values.ts';
+
+/** Where a work runs: on threads of the processor, or on a WebGPU adapter, through Dawn in Node or in headless Chromium. */
+export type Place = 'cpu' | 'webgpu' | 'webgpu in Chromium';
 
 /** Looks a tensor of the work up by its name; throws when there is none. */
 export type Lookup<T> = (name: string) => T;
@@ -17,7 +20,10 @@ export interface Programs {
   ) => { readonly output: Ir.Tensor; readonly updates?: Ir.Tensors };
   readonly tfjs: (tf: typeof Tfjs, t: Lookup<Tfjs.Tensor>) => Tfjs.Tensor;
   /** Traced once by `jit`. Arrays are consumed by their use, as jax-js wants it: each name may be looked up once. */
-  readonly jax: (jax: typeof Jax, t: Lookup<Jax.Array>) => Jax.Array;
+  readonly jax: (
+    jax: typeof Jax,
+    t: Lookup<Jax.Array>,
+  ) => { readonly output: Jax.Array; readonly updates?: Readonly<Record<string, Jax.Array>> };
   readonly onnx: (graph: OnnxGraph, t: Lookup<OnnxValue>) => OnnxValue;
   /** A Python expression over `torch`, `F`, the work's tensors in `t`, and the functions of `engines/torch.py`. */
   readonly torch: string;
@@ -26,27 +32,45 @@ export interface Programs {
 /** One thing to measure, and how each engine is told to do it. */
 export interface Work {
   readonly name: string;
+  readonly place: Place;
   /** Floating-point operations of one run, for a column of GFLOP/s. */
   readonly flops?: number;
+  /** Tokens that one run works on, for a column of tokens per second. */
+  readonly tokens?: number;
   /** Weights: engines may keep, transpose or pack them before the clock starts. */
   readonly params: Readonly<Record<string, Values>>;
   /** Given anew in every run. */
   readonly inputs: Readonly<Record<string, Values>>;
+  /** What the optimizer of a work that trains remembers; languages that bring their own optimizer leave it out. */
+  readonly slots?: Readonly<Record<string, Values>>;
   /** A language that is missing cannot express the work. */
   readonly programs: Partial<Programs>;
 }
 
-/** A tensor of a work with its seed; the seed is its place in the order of declaration, params first. */
+/** The same work elsewhere, under a name that says where. */
+export function on(place: Place, work: Work): Work {
+  return { ...work, place, name: `${work.name}, ${place}` };
+}
+
+/** A tensor of a work with its seed; the seed is its place in the order of declaration: params, inputs, slots. */
 export interface Named extends Values {
   readonly name: string;
   readonly seed: number;
-  readonly isInput: boolean;
+  readonly role: 'param' | 'input' | 'slot';
 }
 
 /** Every tensor of a work, in the order of their seeds. */
 export function tensorsOf(work: Work): readonly Named[] {
-  const entries = [...Object.entries(work.params), ...Object.entries(work.inputs)];
-  return entries.map(([name, values], seed) => ({ name, seed, isInput: name in work.inputs, ...values }));
+  const { params, inputs, slots = {} } = work;
+  const roles = [
+    ['param', params],
+    ['input', inputs],
+    ['slot', slots],
+  ] as const;
+  const entries = roles.flatMap(([role, tensors]) =>
+    Object.entries(tensors).map(([name, v]) => ({ name, role, ...v })),
+  );
+  return entries.map((tensor, seed) => ({ seed, ...tensor }));
 }
 
 /** Turns every tensor of a work into the engine's own kind, and returns the lookup of them. */

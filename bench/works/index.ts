@@ -1,21 +1,50 @@
-/** The list of works, in the order they run. */
-import type { Work } from '../harness/work.ts';
+/** The works, in the order they run. */
+import { on, type Work } from '../harness/work.ts';
+import { gpt2Small, gptStep, type GptShape } from './gpt.ts';
 import { minilmForward, minilmStep } from './minilm.ts';
 import { gelu, layerNorm, matmul, softmax } from './ops.ts';
 
+const tinyGpt: GptShape = { layers: 2, hidden: 128, heads: 4, vocabulary: 96, seq: 64 };
+
+/** Works for any machine. Those on WebGPU end in seconds on a software adapter. */
 export const works: readonly Work[] = [
   minilmForward(8, 128),
   minilmForward(1, 128),
   minilmStep(16, 128),
+  gptStep('small GPT', { ...tinyGpt, layers: 4 }, 12),
   matmul(512),
   softmax(4096, 1024),
   layerNorm(4096, 768),
   gelu(4 * 2 ** 20),
+
+  on('webgpu', minilmForward(1, 128)),
+  on('webgpu', minilmForward(2, 128)),
+  on('webgpu', gptStep('tiny GPT', tinyGpt, 4)),
+  on('webgpu', matmul(512)),
+  on('webgpu', matmul(1024)),
+  on('webgpu', softmax(4096, 1024)),
+  on('webgpu', layerNorm(4096, 768)),
+  on('webgpu', gelu(4 * 2 ** 20)),
+
+  on('webgpu in Chromium', minilmForward(1, 128)),
+  on('webgpu in Chromium', minilmForward(2, 128)),
+  on('webgpu in Chromium', matmul(512)),
+  on('webgpu in Chromium', softmax(4096, 1024)),
+  on('webgpu in Chromium', layerNorm(4096, 768)),
+  on('webgpu in Chromium', gelu(4 * 2 ** 20)),
+];
+
+/** Works in the sizes of a real GPU, which a software adapter would take minutes or hours for. */
+export const gpuWorks: readonly Work[] = [
+  on('webgpu', matmul(4096)),
+  on('webgpu', minilmForward(64, 128)),
+  on('webgpu', gptStep('GPT-2 small', gpt2Small, 2)),
 ];
 
 /** @throws Error when there is no such work */
 export function findWork(name: string): Work {
-  const work = works.find((candidate) => candidate.name === name);
-  if (!work) throw new Error(`no work named "${name}"; there are: ${works.map((each) => each.name).join(', ')}`);
+  const all = [...works, ...gpuWorks];
+  const work = all.find((candidate) => candidate.name === name);
+  if (!work) throw new Error(`no work named "${name}"; there are: ${all.map((each) => each.name).join(', ')}`);
   return work;
 }

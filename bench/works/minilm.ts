@@ -6,9 +6,10 @@
 import type * as Jax from '@jax-js/jax';
 import type * as Ir from '@sinter/ir';
 import type { Rank, Tensor } from '@tensorflow/tfjs';
-import type { OnnxValue } from '../engines/onnx.ts';
+import type { OnnxValue } from '../drive/onnx-writer.ts';
 import { floats, integers, type Values } from '../harness/values.ts';
 import type { Lookup, Programs, Work } from '../harness/work.ts';
+import { adamw, adamwSlots } from './adamw.ts';
 
 const layers = 6;
 const hidden = 384;
@@ -24,7 +25,9 @@ const far = -1e9;
 export function minilmForward(batch: number, seq: number): Work {
   return {
     name: `MiniLM forward ${batch}×${seq}`,
+    place: 'cpu',
     flops: forwardFlops(batch, seq),
+    tokens: batch * seq,
     params: parameters(seq),
     inputs: { ids: integers([batch, seq], vocabulary), mask: integers([batch, seq], 2) },
     programs: {
@@ -43,16 +46,20 @@ export function minilmForward(batch: number, seq: number): Work {
  * lookup (UnsortedSegmentSum), jax-js cannot trace it under `jit` (scatter), and onnxruntime only infers.
  */
 export function minilmStep(batch: number, seq: number): Work {
+  const params = {
+    ...parameters(seq),
+    'pooler.weight': matrix(hidden, hidden),
+    'pooler.bias': bias(hidden),
+    'classifier.weight': matrix(hidden, 2),
+    'classifier.bias': bias(2),
+  };
   return {
     name: `MiniLM fine-tuning step ${batch}×${seq}`,
+    place: 'cpu',
     flops: 3 * forwardFlops(batch, seq),
-    params: {
-      ...parameters(seq),
-      'pooler.weight': matrix(hidden, hidden),
-      'pooler.bias': bias(hidden),
-      'classifier.weight': matrix(hidden, 2),
-      'classifier.bias': bias(2),
-    },
+    tokens: batch * seq,
+    params,
+    slots: adamwSlots(params),
     inputs: {
       ids: integers([batch, seq], vocabulary),
       mask: integers([batch, seq], 2),
@@ -61,7 +68,7 @@ export function minilmStep(batch: number, seq: number): Work {
     programs: {
       sinter: (ir, t) => {
         const loss = sinterLoss(ir, t, batch, seq);
-        return { output: loss, updates: adamw(ir, loss) };
+        return { output: loss, updates: adamw(ir, t, loss, Object.keys(params)) };
       },
       torch: `minilm_step(t, layers=${layers}, heads=${heads})`,
     },
@@ -120,31 +127,6 @@ function sinterLoss(ir: typeof Ir, t: Lookup<Ir.Tensor>, batch: number, seq: num
   const first = slice(sinter(ir, t, batch, seq), { starts: [0, 0, 0], ends: [batch, 1, hidden] });
   const pooled = tanh(linear(reshape(first, [batch, hidden]), 'pooler'));
   return crossEntropy(linear(pooled, 'classifier'), t('labels') as Ir.Tensor<Ir.Shape, 'i32'>);
-}
-
-/** One step of AdamW (Loshchilov and Hutter 2019) on every state the loss reads, with PyTorch's defaults but the rate. */
-function adamw(ir: typeof Ir, loss: Ir.Tensor): Ir.Tensors {
-  const { add, div, exp, mul, sqrt, square, state, sub } = ir;
-  const [rate, decay, beta1, beta2, tiny] = [5e-5, 0.01, 0.9, 0.999, 1e-8];
-  const params = Object.entries(ir.graph('loss', { outputs: { loss } }).state);
-  const gradients = ir.gradients(
-    loss,
-    params.map(([, param]) => param),
-  );
-
-  const count: Ir.Tensor = add(state('adamw.count', []), 1);
-  const unbiased = (mean: Ir.Tensor, beta: number): Ir.Tensor => div(mean, sub(1, exp(mul(count, Math.log(beta)))));
-  const updates: Record<string, Ir.Tensor> = { 'adamw.count': count };
-  params.forEach(([name, param], i) => {
-    const gradient = gradients[i] as Ir.Tensor;
-    const blend = (slot: string, value: Ir.Tensor, beta: number): Ir.Tensor =>
-      (updates[slot] = add(mul(state(slot, param.shape), beta), mul(value, 1 - beta)));
-    const mean = unbiased(blend(`adamw.mean.${name}`, gradient, beta1), beta1);
-    const variance = unbiased(blend(`adamw.variance.${name}`, square(gradient), beta2), beta2);
-    const step = mul(div(mean, add(sqrt(variance), tiny)), rate);
-    updates[name] = sub(mul(param, 1 - rate * decay), step);
-  });
-  return updates;
 }
 
 /** Eager, with tfjs's fused matmul + bias. */
@@ -217,7 +199,7 @@ function jax(batch: number, seq: number): Programs['jax'] {
       x = norm(linear(mixed, `${l}output`).add(x), `${l}output.norm`);
       x = norm(linear(nn.gelu(linear(x.ref, `${l}up`), { approximate: false }), `${l}down`).add(x), `${l}down.norm`);
     }
-    return x;
+    return { output: x };
   };
 }
 

@@ -6,13 +6,14 @@ import type { Work } from '../harness/work.ts';
 export function matmul(n: number): Work {
   return {
     name: `matmul ${n}³`,
+    place: 'cpu',
     flops: 2 * n ** 3,
     params: {},
     inputs: { a: floats([n, n]), b: floats([n, n]) },
     programs: {
       sinter: ({ matmul }, t) => ({ output: matmul(t('a'), t('b')) }),
       tfjs: (tf, t) => tf.matMul(t('a'), t('b')),
-      jax: ({ numpy: np }, t) => np.matmul(t('a'), t('b')),
+      jax: ({ numpy: np }, t) => ({ output: np.matmul(t('a'), t('b')) }),
       onnx: (g, t) => g.op('MatMul', [t('a'), t('b')]),
       torch: `torch.mm(t['a'], t['b'])`,
     },
@@ -23,12 +24,13 @@ export function matmul(n: number): Work {
 export function softmax(rows: number, columns: number): Work {
   return {
     name: `softmax ${rows}×${columns}`,
+    place: 'cpu',
     params: {},
     inputs: { x: floats([rows, columns], 2) },
     programs: {
       sinter: ({ softmax }, t) => ({ output: softmax(t('x')) }),
       tfjs: (tf, t) => tf.softmax(t('x')),
-      jax: ({ nn }, t) => nn.softmax(t('x'), -1),
+      jax: ({ nn }, t) => ({ output: nn.softmax(t('x'), -1) }),
       onnx: (g, t) => g.op('Softmax', [t('x')], { axis: -1 }),
       torch: `torch.softmax(t['x'], -1)`,
     },
@@ -39,6 +41,7 @@ export function softmax(rows: number, columns: number): Work {
 export function layerNorm(rows: number, columns: number): Work {
   return {
     name: `layer norm ${rows}×${columns}`,
+    place: 'cpu',
     params: { scale: floats([columns], 0.1, 1), shift: floats([columns]) },
     inputs: { x: floats([rows, columns], 2) },
     programs: {
@@ -53,10 +56,8 @@ export function layerNorm(rows: number, columns: number): Work {
         const x = t('x');
         const centered = x.ref.sub(np.mean(x, -1, { keepdims: true }));
         const variance = np.mean(np.square(centered.ref), -1, { keepdims: true });
-        return centered
-          .mul(np.reciprocal(np.sqrt(variance.add(1e-5))))
-          .mul(t('scale'))
-          .add(t('shift'));
+        const normal = centered.mul(np.reciprocal(np.sqrt(variance.add(1e-5))));
+        return { output: normal.mul(t('scale')).add(t('shift')) };
       },
       onnx: (g, t) =>
         g.op('LayerNormalization', [t('x'), t('scale'), t('shift')], { axis: -1, epsilon: { float: 1e-5 } }),
@@ -69,6 +70,7 @@ export function layerNorm(rows: number, columns: number): Work {
 export function gelu(length: number): Work {
   return {
     name: `gelu(x·a+b) ${length / 2 ** 20}M`,
+    place: 'cpu',
     params: {},
     inputs: { x: floats([length], 2) },
     programs: {
@@ -77,7 +79,7 @@ export function gelu(length: number): Work {
         const y = t('x').mul(1.5).add(0.25);
         return y.mul(0.5).mul(tf.erf(y.mul(Math.SQRT1_2)).add(1));
       },
-      jax: ({ nn }, t) => nn.gelu(t('x').mul(1.5).add(0.25), { approximate: false }),
+      jax: ({ nn }, t) => ({ output: nn.gelu(t('x').mul(1.5).add(0.25), { approximate: false }) }),
       onnx: (g, t) => g.op('Gelu', [g.op('Add', [g.op('Mul', [t('x'), g.scalar(1.5)]), g.scalar(0.25)])]),
       torch: `F.gelu(t['x'] * 1.5 + 0.25)`,
     },

@@ -9,7 +9,7 @@ export type OnnxValue = string & { readonly __onnx?: never };
 /** A whole number is an INT attribute; a fraction needs saying so, since 1.0 is a whole number here. */
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
-type Bytes = Uint8Array;
+type Bytes = Uint8Array<ArrayBuffer>;
 const FLOAT = 1;
 const INT32 = 6;
 const INT64 = 7;
@@ -30,7 +30,7 @@ export class OnnxGraph {
   /** A tensor that is stored in the model. */
   constant(data: Float32Array | Int32Array | BigInt64Array, shape: readonly number[]): OnnxValue {
     const dtype = data instanceof Float32Array ? FLOAT : data instanceof Int32Array ? INT32 : INT64;
-    const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const raw = new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer);
     const name = `constant${this.#count++}`;
     this.#initializers.push(
       concat([...shape.map((size) => int(1, size)), int(2, dtype), bytes(8, name), bytes(9, raw)]),
@@ -109,5 +109,11 @@ function varint(value: number): number[] {
 }
 
 function concat(parts: readonly Bytes[]): Bytes {
-  return Buffer.concat(parts);
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
