@@ -12,6 +12,7 @@ const packages = {
   'backend-webgpu': { uses: ['ir', 'compiler'], test: ['conformance'] },
   models: { uses: ['ir', 'compiler'], test: ['conformance', 'backend-cpu'] },
   trainer: { uses: ['ir', 'compiler'], test: ['conformance', 'backend-cpu', 'models', 'logger'] },
+  cli: { uses: ['ir', 'compiler', 'backend-cpu', 'backend-webgpu', 'models', 'trainer'], test: [] },
 };
 
 /** Code that must run wherever JavaScript does, and the libraries that do too. */
@@ -108,6 +109,15 @@ export default tseslint.config(
     ignores: tests,
     rules: onlyImports(
       '(\\.\\/|node:|@sinter/(ir|compiler/artifact)$)',
+      'The runtime loads artifacts without the compiler: it may import only its own folder, @sinter/ir and @sinter/compiler/artifact.',
+    ),
+  },
+  {
+    // A folder inside the runtime's may use the runtime's other files.
+    files: ['packages/backend-*/src/runtime/*/**/*.ts'],
+    ignores: tests,
+    rules: onlyImports(
+      '(\\.\\.?\\/(?!\\.)|node:|koffi$|@sinter/(ir|compiler/artifact)$)',
       'The runtime loads artifacts without the compiler: it may import only its own folder, @sinter/ir and @sinter/compiler/artifact.',
     ),
   },
