@@ -25,6 +25,7 @@ interface Measured extends Round {
  */
 export async function compare(engines: readonly Engine[], work: Work, threads: number, rounds: number): Promise<Row[]> {
   const live = await start(engines, work, threads);
+  const judged = judge(live);
   const measured = new Map<Peer, Measured[]>(live.map((peer) => [peer, []]));
   try {
     for (let round = 0; round < rounds; round++) {
@@ -45,7 +46,7 @@ export async function compare(engines: readonly Engine[], work: Work, threads: n
   } finally {
     for (const peer of live) peer.close();
   }
-  return rowsOf(work, threads, measured);
+  return rowsOf(work, threads, measured, judged);
 }
 
 /** Starts engines one after the other: starting is busy, and two at once would slow each other. */
@@ -64,6 +65,28 @@ async function start(engines: readonly Engine[], work: Work, threads: number): P
   return peers;
 }
 
+/** How far each engine's outputs are from the reference's. */
+interface Judged {
+  readonly reference: Peer | undefined;
+  readonly differences: ReadonlyMap<Peer, number>;
+}
+
+/** Compares the outputs, before anything is measured; the reference is native code, or at least not ours. */
+function judge(live: readonly Peer[]): Judged {
+  const reference =
+    live.find(({ engine }) => engine.name === 'onnxruntime-node') ??
+    live.find(({ engine }) => engine.name !== 'sinter') ??
+    live[0];
+  const differences = new Map<Peer, number>();
+  for (const peer of live) {
+    if (!reference || peer === reference) continue;
+    const by = difference(peer.ready.outputs, reference.ready.outputs);
+    differences.set(peer, by);
+    console.log(`  ${peer.engine.name} differs from ${reference.engine.name} by ${by.toExponential(0)}`);
+  }
+  return { reference, differences };
+}
+
 /** Starts now; returns the number of cores the whole machine has kept busy since. */
 function stopwatch(): () => number {
   const busyMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
@@ -76,14 +99,17 @@ function leftOut(engine: Engine, error: unknown): void {
   console.log(`  ${engine.name}: left out, ${message.split('\n').filter(Boolean).slice(0, 3).join(' ')}`);
 }
 
-function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonly Measured[]>): Row[] {
+function rowsOf(
+  work: Work,
+  threads: number,
+  measured: ReadonlyMap<Peer, readonly Measured[]>,
+  { reference, differences }: Judged,
+): Row[] {
   const entries = [...measured].map(([peer, rounds]) => {
     const times = rounds.flatMap((round) => round.times);
     return { peer, rounds, times, median_ms: median(times) };
   });
   const called = (name: string) => entries.find(({ peer }) => peer.engine.name === name);
-  const someoneElse = entries.find(({ peer }) => peer.engine.name !== 'sinter');
-  const reference = (called('onnxruntime-node') ?? someoneElse ?? entries[0])?.peer;
   const ours = called('sinter')?.median_ms;
   return entries.map(({ peer, rounds, times, median_ms }) => {
     const idle = median(rounds.map((round) => round.idleCores));
@@ -104,7 +130,7 @@ function rowsOf(work: Work, threads: number, measured: ReadonlyMap<Peer, readonl
       gflops: work.flops ? work.flops / median_ms / 1e6 : null,
       tokens_per_s: work.tokens ? (work.tokens / median_ms) * 1e3 : null,
       peak_rss_bytes: Math.max(...rounds.map((round) => round.peakRssBytes)),
-      difference: reference && peer !== reference ? difference(peer.ready.outputs, reference.ready.outputs) : null,
+      difference: differences.get(peer) ?? null,
       reference: reference?.engine.name ?? '',
       notes: [
         ...(peer.ready.note ? [peer.ready.note] : []),
