@@ -2,7 +2,7 @@
  * The linear memory of a store: the pool's words, then blocks that stay (headers, constants, state), then the arena, which
  * whichever program runs has for itself. Views are made anew at every use, since those of before a growth are too short.
  */
-import type { Data, DType } from '@sinter/ir';
+import type { Data, DType, Sizes } from '@sinter/ir';
 import { dataView } from '@sinter/ir';
 import { BackendError } from '@sinter/compiler/artifact';
 import { Heap } from './heap.ts';
@@ -19,12 +19,6 @@ const maxPages = [65536, 32768, 16384, 8192];
  */
 const spare = new Set<WeakRef<WebAssembly.Memory>>();
 
-/** Who asks for memory, and what they can do if there is not enough. */
-export interface Request {
-  readonly who: string;
-  readonly advice: string;
-}
-
 /** Shared memory, and which of its bytes are taken. */
 export class Memory {
   readonly wasm: WebAssembly.Memory;
@@ -36,10 +30,10 @@ export class Memory {
   }
 
   /**
-   * Makes memory reach `bytes` past the last block, or says who asked and what they can do. Gives the address of that
-   * stretch; the next allocation moves it.
+   * Makes memory reach `bytes` past the last block, for a program and the run-time sizes that it asks for. Gives the address
+   * of that stretch; the next allocation moves it.
    */
-  reach(bytes: number, request: () => Request): number {
+  reach(bytes: number, program: string, sizes: Sizes = {}): number {
     const start = this.heap.top;
     const need = Math.ceil((start + bytes + slack) / page);
     const have = this.wasm.buffer.byteLength / page;
@@ -47,10 +41,11 @@ export class Memory {
     try {
       this.wasm.grow(need - have);
     } catch (error) {
-      const { who, advice } = request();
+      const names = Object.keys(sizes);
       throw new BackendError(
-        `${who} needs ${showBytes(need * page)} of memory, of which ${showBytes(bytes)} for the tensors of one run; ` +
-          `no more than 4 GiB can be addressed, ${showBytes(have * page)} are there, and more was refused (${(error as Error).message}); ${advice}`,
+        `program '${program}'${names.map((name, i) => `${i > 0 ? ',' : ' with'} ${name}=${sizes[name]}`).join('')} needs ${showBytes(need * page)} of memory, ` +
+          `of which ${showBytes(bytes)} for the tensors of one run; no more than 4 GiB can be addressed, and more than ${showBytes(have * page)} ` +
+          `was refused (${(error as Error).message}); make ${names.join(' or ') || 'the model'} smaller, or close programs that share its state`,
       );
     }
     return start;
@@ -101,7 +96,6 @@ function reserve(): WebAssembly.Memory {
 
 /** A number of bytes for people: `1.25 GiB`. */
 export function showBytes(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
-  return power === 0 ? `${bytes} bytes` : `${(bytes / 1024 ** power).toFixed(2)} ${units[power]}`;
+  const mib = bytes / 2 ** 20;
+  return mib < 1024 ? `${mib.toFixed(2)} MiB` : `${(mib / 1024).toFixed(2)} GiB`;
 }

@@ -2,16 +2,8 @@
 import type { Sizes, TensorData } from '@sinter/ir';
 import { dtypeBytes, shapeSize } from '@sinter/ir';
 import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
-import {
-  arenaLayout,
-  BackendError,
-  bindInputs,
-  checkSizes,
-  evaluateSize,
-  fixedSizes,
-} from '@sinter/compiler/artifact';
+import { arenaLayout, BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
-import type { Request } from './memory.ts';
 import type { Resident, Store } from './store.ts';
 
 type Given = Readonly<Record<string, TensorData>>;
@@ -101,7 +93,7 @@ export class CpuProgram implements Program {
     const { base, header, addresses } = this.#resident;
     const layout = this.#layout(sizes);
     const key = keyOf(sizes, dims);
-    const arena = memory.reach(layout.bytes, () => this.#request(sizes));
+    const arena = memory.reach(layout.bytes, this.name, sizes);
     if (this.#placed?.key !== key || this.#placed.arena !== arena) {
       const placed = addresses.map((address, i) => (address < 0 ? arena + layout.offsets[i]! : address));
       memory.words(base + header.dims, Object.keys(dims).length).set(Object.keys(dims).map((d) => sizes[d]!));
@@ -144,14 +136,6 @@ export class CpuProgram implements Program {
     const { steps, kernels } = this.#artifact;
     const times = this.#store.memory.times(base + header.times, steps.length + 1);
     return steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: times[step + 1]! - times[step]! }));
-  }
-
-  #request(sizes: Sizes): Request {
-    const names = Object.keys(this.#artifact.dims);
-    const at = names.map((name) => `${name}=${sizes[name]}`).join(', ');
-    return names.length === 0
-      ? { who: `program '${this.name}'`, advice: 'make the model smaller, or close programs that share its state' }
-      : { who: `program '${this.name}' with ${at}`, advice: `make ${names.join(' or ')} smaller` };
   }
 }
 

@@ -96,10 +96,7 @@ export class Store implements StateHandle {
         this.#tensors.set(name, { port, count, address: heap.allocate(count * dtypeBytes[port.dtype]) });
       }
       try {
-        this.memory.reach(0, () => ({
-          who: `program '${artifact.name}'`,
-          advice: 'make the model smaller, or load it with state of its own',
-        }));
+        this.memory.reach(0, artifact.name);
         this.memory.zero(base, header.bytes);
         for (const [name, port] of fresh)
           this.memory.zero(this.address(name), elementCount(port) * dtypeBytes[port.dtype]);

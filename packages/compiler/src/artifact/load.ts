@@ -1,7 +1,6 @@
 /** From a `.sinter` file to programs that are ready to run: everything is checked before anything runs. */
 import { checkBackend } from './code.ts';
 import { ArtifactError } from './errors.ts';
-import type { Requirements } from './format.ts';
 import type { Manifest } from './manifest.ts';
 import type { Program, StateHandle } from './program.ts';
 import type { BundleReader, ReadOptions } from './reader.ts';
@@ -104,19 +103,13 @@ async function checkRuntime(manifest: Manifest, names: readonly string[], runtim
   if (manifest.contract > contract)
     throw new ArtifactError(
       'newer',
-      `'${manifest.name}' was built for contract ${manifest.contract}, this version of sinter and the runtime '${runtime.name}' know up to ${contract}; update them`,
+      `'${manifest.name}' was built for contract ${manifest.contract}, the runtime '${runtime.name}' and its loader know ${contract}; update them`,
     );
-  const missing = await runtime.supports?.(allRequirements(entries.flatMap((entry) => entry.requires ?? [])));
-  if (missing !== undefined)
-    throw new ArtifactError('requires', `'${manifest.name}' cannot run on this machine: it requires ${missing}`);
-}
-
-/** What several entry points require together. */
-function allRequirements(each: readonly Requirements[]): Requirements {
-  const limits: Record<string, number> = {};
-  for (const [name, value] of each.flatMap((r) => Object.entries(r.limits)))
-    limits[name] = Math.max(limits[name] ?? 0, value);
-  return { features: [...new Set(each.flatMap((r) => r.features))], limits };
+  for (const { requires } of entries) {
+    const missing = requires && (await runtime.supports?.(requires));
+    if (missing !== undefined)
+      throw new ArtifactError('requires', `'${manifest.name}' cannot run on this machine: it requires ${missing}`);
+  }
 }
 
 async function writeWeights(reader: BundleReader, state: StateHandle, options: ReadOptions): Promise<void> {

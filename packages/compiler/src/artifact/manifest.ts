@@ -111,7 +111,11 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
       'hashes cannot be computed: this page is not a secure context; serve it over https or from localhost',
     );
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex(hash);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** The head: magic, format, length and hash of the manifest, the manifest, and zeros up to the first part. */
@@ -152,17 +156,18 @@ export function parseHead(head: Uint8Array): { readonly manifestBytes: number; r
   const manifestBytes = view.getUint32(12, true);
   if (format === 0 || manifestBytes > longestManifest || head.subarray(48).some((byte) => byte !== 0))
     throw new ArtifactError('damaged', 'the .sinter file is damaged: its head is not what was written; fetch it again');
-  const hash = Array.from(head.subarray(16, 48), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { manifestBytes, hash };
+  return { manifestBytes, hash: hex(head.subarray(16, 48)) };
 }
 
-/** The manifest in bytes whose hash is right. Where parts lie is checked, so that nothing is read that is not there. */
+/** The manifest in bytes whose hash is right. Parts must lie one behind the other, so that nothing is read that is not there. */
 export function parseManifest(json: Uint8Array): Manifest {
   const manifest = JSON.parse(new TextDecoder().decode(json)) as Manifest;
-  const size = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
-  manifest.parts.forEach(({ offset, bytes, sha256: hashes }, i) => {
-    if (!size(offset) || !size(bytes) || offset % partAlign !== 0 || hashes.length !== Math.ceil(bytes / pieceBytes))
+  let end = 0;
+  manifest.parts.forEach(({ file, offset, bytes, sha256: hashes }, i) => {
+    const expected = file === undefined ? end : 0;
+    if (!Number.isSafeInteger(bytes) || offset !== expected || hashes.length !== Math.ceil(bytes / pieceBytes))
       throw nonsense(`part ${i} lies at ${offset} and has ${bytes} bytes with ${hashes.length} hashes`);
+    if (file === undefined) end += padded(bytes);
   });
   return manifest;
 }

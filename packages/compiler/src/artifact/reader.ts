@@ -54,8 +54,7 @@ export async function openBundle(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<BundleReader> {
   const { manifest, start } = await readManifest(source, options.signal);
-  const inside = manifest.parts.filter((part) => part.file === undefined);
-  const bytes = inside.reduce((end, part) => Math.max(end, start + part.offset + padded(part.bytes)), start);
+  const bytes = manifest.parts.reduce((end, part) => end + (part.file === undefined ? padded(part.bytes) : 0), start);
   await checkLength(source, bytes);
 
   /** Parts may lie in several files: the pieces of one after the other. */
