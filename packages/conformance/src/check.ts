@@ -44,19 +44,22 @@ export interface CheckOptions {
 
 /** Runs a graph on a backend and fails where outputs or state differ from those of the evaluator. */
 export async function checkGraph(g: Graph, backend: Backend, options: CheckOptions = {}): Promise<void> {
-  const { inputs = {}, runs = 1 } = options;
-  await withProgram(g, backend, options.compile ?? {}, async (program) => {
-    let state = completeState(g, options.state);
-    for (const [name, { data }] of Object.entries(state)) await program.state.write(name, data);
-    for (let run = 0; run < runs; run++) {
-      const wanted = evaluate(g, inputs, state);
-      const outputs = await program.run(inputs);
-      const scale = scaleOf(g, inputs, state);
-      compareAll(g, g.outputs, outputs, wanted.outputs, { scale, tolerance: options.tolerance });
-      state = { ...state, ...wanted.updates };
-      compareAll(g, g.state, await readState(program, g), state, { scale, tolerance: options.tolerance });
-    }
-  });
+  await withProgram(g, backend, options.compile ?? {}, (program) => checkProgram(g, program, options));
+}
+
+/** Runs the program of a graph and fails where outputs or state differ from those of the evaluator. */
+export async function checkProgram(g: Graph, program: Program, options: CheckOptions = {}): Promise<void> {
+  const { inputs = {}, runs = 1, tolerance } = options;
+  let state = completeState(g, options.state);
+  for (const [name, { data }] of Object.entries(state)) await program.state.write(name, data);
+  for (let run = 0; run < runs; run++) {
+    const wanted = evaluate(g, inputs, state);
+    const outputs = await program.run(inputs);
+    const scale = scaleOf(g, inputs, state);
+    compareAll(g, g.outputs, outputs, wanted.outputs, { scale, tolerance });
+    state = { ...state, ...wanted.updates };
+    compareAll(g, g.state, await readState(program, g), state, { scale, tolerance });
+  }
 }
 
 /** All state of a program that belongs to a graph. */

@@ -1,5 +1,6 @@
 /** What a program is besides its results: its errors, its end, its memory, and that it does the same twice. */
-import { build, compile } from '@sinter/compiler';
+import type { Artifact, Program } from '@sinter/compiler';
+import { build, compile, contractVersion, interpreter } from '@sinter/compiler';
 import type { Tensor } from '@sinter/ir';
 import * as ir from '@sinter/ir';
 import { assert, checkGraph, rejects, sameBits, withProgram } from '../check.ts';
@@ -95,22 +96,35 @@ export function programTests({ describe, test, backend }: Suite): void {
         inputs: { x: given(2) },
       });
     });
-    test('closes twice, runs no more, and is compiled again: 20 times', async () => {
+    test('closes twice and runs no more', async () => {
+      const program = await compile(net, await backend());
+      await program.run({ x: given(5) });
+      program.close();
+      program.close();
+      await program[Symbol.asyncDispose]();
+      await rejects('a run after the end', () => program.run({ x: given(5) }), 'BackendError', 'closed');
+    });
+    test('a hundred programs of one artifact, ten at a time', async () => {
       const on = await backend();
       const artifact = await build(net, on);
+      const open: Program[] = [];
       let first: ir.Data | undefined;
-      for (let i = 0; i < 20; i++) {
+      const closeOldest = async (): Promise<void> => {
+        const program = open.shift()!;
+        program.close();
+        await program[Symbol.asyncDispose]();
+      };
+      for (let i = 0; i < 100; i++) {
         const program = await on.load(artifact);
+        open.push(program);
         await program.state.write('w', noise([8, 8]).data);
         const { y } = await program.run({ x: given(5) });
         first ??= y!.data;
-        sameBits(`load ${i}`, y!.data, first);
-        program.close();
-        program.close();
-        await program[Symbol.asyncDispose]();
-        await rejects('a run after the end', () => program.run({ x: given(5) }), 'BackendError', 'closed');
+        sameBits(`program ${i}`, y!.data, first);
+        if (open.length === 10) await closeOldest();
       }
-    }, 60_000);
+      while (open.length > 0) await closeOldest();
+    }, 120_000);
     test('closing waits for a run that is under way, or ends it with an error', async () => {
       const program = await compile(net, await backend());
       const running = program.run({ x: given(64) }).then(
@@ -184,12 +198,36 @@ export function programTests({ describe, test, backend }: Suite): void {
       assert((await program.run({ x: given(2) }))['y']?.shape.join() === '2,8', 'a copied artifact does not run');
       program.close();
       await program[Symbol.asyncDispose]();
+    });
+    test('artifacts and state that do not fit are refused before anything runs, and nothing is left behind', async () => {
+      const on = await backend();
+      const artifact = await build(net, on);
+      const load = (change: Partial<Artifact>) => () => on.load({ ...artifact, ...change });
+      await rejects('of another backend', load({ backend: 'another' }), 'BackendError', 'another');
+      await rejects('without code', load({ code: {} }), 'BackendError', "'net'");
+      const foreign = await compile(net, interpreter());
+      const other = { ...foreign.state, ports: foreign.state.ports };
+      await rejects('state of another backend', () => on.load(artifact, { state: other }), 'BackendError', "'net'");
+      const program = await on.load(artifact);
+      const wider = ir.graph('wider', { outputs: { w: ir.state('w', [9]), fresh: ir.state('fresh', [3]) } });
       await rejects(
-        'of another backend',
-        () => on.load({ ...artifact, backend: 'another' }),
+        'state of another shape',
+        () => compile(wider, on, { state: program.state }),
         'BackendError',
-        'another',
+        "'w'",
       );
+      assert(!('fresh' in program.state.ports), 'a program that was refused has left state behind');
+      assert((await program.run({ x: given(2) }))['y']?.shape.join() === '2,8', 'after refusals nothing runs');
+      for (const p of [program, foreign]) p.close();
+      await program[Symbol.asyncDispose]();
+    });
+    test('is written for a contract that this suite knows', async () => {
+      const { contract = 1, name, target } = await backend();
+      assert(
+        Number.isInteger(contract) && contract >= 1 && contract <= contractVersion,
+        `the backend is written for contract ${contract}, this suite tests 1 to ${contractVersion}; take the release of @sinter/conformance that belongs to it`,
+      );
+      assert(name !== '' && target.maxBindings > 0 && target.threads > 0, 'the backend has no name or an empty target');
     });
   });
 }

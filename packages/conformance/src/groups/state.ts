@@ -2,7 +2,7 @@
 import { compile } from '@sinter/compiler';
 import type { Tensor } from '@sinter/ir';
 import * as ir from '@sinter/ir';
-import { assert, checkGraph, compareAll, rejects, withProgram } from '../check.ts';
+import { assert, checkGraph, compareAll, rejects, sameBits, withProgram } from '../check.ts';
 import type { Values } from '../check.ts';
 import { noise } from '../data.ts';
 import type { Suite } from '../suite.ts';
@@ -125,6 +125,26 @@ export function stateTests({ describe, test, backend }: Suite): void {
           state.ports['a']?.dtype === 'f32' && state.ports['a'].shape.join() === '6',
           'ports say nothing of the state',
         );
+      });
+    });
+
+    test('is written in pieces, which must lie inside', async () => {
+      await withProgram(ir.graph('pieces', { updates: { m: ir.mul(m, 2) } }), await backend(), {}, async (program) => {
+        const { state } = program;
+        const whole = values['m']!.data;
+        for (const [from, to] of [
+          [7, 36],
+          [0, 5],
+          [5, 7],
+          [3, 3],
+        ] as const)
+          await state.write('m', whole.slice(from, to), from);
+        sameBits('a state that was written in pieces', await state.read('m'), whole);
+        for (const at of [-1, 36, 35.5, NaN])
+          await rejects(`at ${at}`, () => state.write('m', new Float32Array(1), at), 'BackendError', "state 'm' is");
+        await rejects('dtype', () => state.write('m', new Uint8Array(1), 0), 'BackendError', "state 'm' is");
+        await program.run();
+        assert((await state.read('m'))[35] === 2 * whole[35]!, 'a run does not see what was written');
       });
     });
 
