@@ -76,7 +76,8 @@ export function expressions(scope: Scope) {
     if (x.k === 'const') return fixed(x.value);
     const loop = scope.vector;
     if (x.k === 'var') {
-      if (lane !== undefined && loop?.counter === x.name) return plus(loop.first, lane === 'all' ? fixed(0, 1) : fixed(lane));
+      if (lane !== undefined && loop?.counter === x.name)
+        return plus(loop.first, lane === 'all' ? fixed(0, 1) : fixed(lane));
       const varying = lane === undefined ? undefined : loop?.lets.get(x.name);
       if (varying && !varying.loads) return form(varying.value, lane);
       const value = scope.values.get(x.name);
@@ -168,7 +169,8 @@ export function expressions(scope: Scope) {
     if (known !== undefined) return known;
     const text = newScalar(x, lane);
     // In a vector loop a scalar may stand in every lane.
-    const kept = x.k !== 'const' && x.k !== 'var' && (uses.get(x) !== 1 || (scope.vector !== undefined && lane === undefined));
+    const kept =
+      x.k !== 'const' && x.k !== 'var' && (uses.get(x) !== 1 || (scope.vector !== undefined && lane === undefined));
     const out = kept ? named(valueType(x.dtype), text) : text;
     memo.set(x, out);
     return out;
@@ -176,11 +178,13 @@ export function expressions(scope: Scope) {
 
   // ---- vectors
   const lanesOf = (): number => scope.vector!.lanes;
-  const eachLane = (f: (lane: number) => string): string => Array.from({ length: lanesOf() }, (_, lane) => f(lane)).join(', ');
+  const eachLane = (f: (lane: number) => string): string =>
+    Array.from({ length: lanesOf() }, (_, lane) => f(lane)).join(', ');
 
   function splat(x: LoopExpr): string {
     const n = lanesOf();
-    if (x.dtype === 'bool') return `splat_i32x${n}(${x.k === 'const' ? (x.value === 0 ? '0' : '-1') : `-${scalar(x)}`})`;
+    if (x.dtype === 'bool')
+      return `splat_i32x${n}(${x.k === 'const' ? (x.value === 0 ? '0' : '-1') : `-${scalar(x)}`})`;
     return `splat_${vectorType(x.dtype, n)}(${scalar(x)})`;
   }
 
@@ -248,7 +252,8 @@ export function expressions(scope: Scope) {
     const known = vectors.get(x);
     if (known !== undefined) return known;
     const text = newVector(x);
-    const out = uses.get(x) === 1 || /^\w+$/.test(text) ? text : named(vectorType(x.dtype, lanesOf()), text);
+    const out =
+      uses.get(x) === 1 || x.k === 'const' || /^\w+$/.test(text) ? text : named(vectorType(x.dtype, lanesOf()), text);
     vectors.set(x, out);
     return out;
   }
@@ -274,10 +279,14 @@ function divisorOf(x: LoopExpr): number | undefined {
 }
 
 const alike = (a: LoopExpr, b: LoopExpr): boolean =>
-  a === b || (a.k === 'const' && b.k === 'const' && Object.is(a.value, b.value)) || (a.k === 'var' && b.k === 'var' && a.name === b.name);
+  a === b ||
+  (a.k === 'const' && b.k === 'const' && Object.is(a.value, b.value)) ||
+  (a.k === 'var' && b.k === 'var' && a.name === b.name);
 
 /** `p < q ? q : p` and `q < p ? q : p` are what machines call maximum and minimum. */
-function clampOf(x: LoopExpr): { readonly op: 'pmin' | 'pmax'; readonly p: LoopExpr; readonly q: LoopExpr } | undefined {
+function clampOf(
+  x: LoopExpr,
+): { readonly op: 'pmin' | 'pmax'; readonly p: LoopExpr; readonly q: LoopExpr } | undefined {
   if (x.k !== 'op' || x.op !== 'select' || !isFloat(x.dtype)) return undefined;
   const [when, then, otherwise] = x.args as [LoopExpr, LoopExpr, LoopExpr];
   if (when.k !== 'op' || when.op !== 'lt') return undefined;

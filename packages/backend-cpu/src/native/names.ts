@@ -51,6 +51,9 @@ export interface Scope {
   /** A C name that is not in use, like `name`. */ fresh(name: string): string;
   line(text: string): void;
   /** Lines between braces. */ block(head: string, body: () => void): void;
+  /** Does `body` and takes back the names that it has added; C's own names are never used twice. */ scoped(
+    body: () => void,
+  ): void;
   fail(problem: string): never;
 }
 
@@ -86,7 +89,10 @@ export function newScope(kernel: string, indent = 1): Scope & { readonly text: (
     places: new Map(),
     vector: undefined,
     fresh(name) {
-      const base = name.replace(/^_+/, '').replace(/\W/g, '_').replace(/^(?=\d|$)/, 'x');
+      const base = name
+        .replace(/^_+/, '')
+        .replace(/\W/g, '_')
+        .replace(/^(?=\d|$)/, 'x');
       let free = base;
       for (let i = 1; taken.has(free); i++) free = /\d$/.test(base) ? `${base}_${i}` : `${base}${i}`;
       taken.add(free);
@@ -94,14 +100,17 @@ export function newScope(kernel: string, indent = 1): Scope & { readonly text: (
     },
     line: (text) => lines.push('  '.repeat(depth) + text),
     block(head, body) {
-      scope.line(head === '' ? '{' : `${head} {`);
+      scope.line(`${head} {`);
       depth++;
+      scope.scoped(body);
+      depth--;
+      scope.line('}');
+    },
+    scoped(body) {
       const [values, places] = [new Map(scope.values), new Map(scope.places)];
       body();
       restore(scope.values, values);
       restore(scope.places, places);
-      depth--;
-      scope.line('}');
     },
     fail(problem) {
       throw new BackendError(`kernel '${kernel}': ${problem}`);

@@ -40,14 +40,14 @@ export function planSource(plan: Pick<Plan, 'kernels' | 'dims'>, lanes: number):
   return [
     vectorHeader(lanes),
     '#ifndef PARTS\n#define PARTS 1\n#define PART 0\n#endif',
-    '#pragma GCC visibility push(hidden)',
-    ...plan.kernels.map((kernel, i) => `#if ${i} % PARTS == PART\n${kernelSource(kernel, symbols[i]!, dims, lanes)}\n#endif`),
+    ...plan.kernels.map(
+      (kernel, i) => `#if ${i} % PARTS == PART\n${kernelSource(kernel, symbols[i]!, dims, lanes)}\n#endif`,
+    ),
     '#if PART == 0',
     ...symbols.map((symbol) => `void ${symbol}(void *const *, const i32 *, _Atomic(i32) *, i32);`),
     'typedef void kernel(void *const *, const i32 *, _Atomic(i32) *, i32);',
     `kernel *const sinter_kernels[] = {${symbols.join(', ') || '0'}};`,
     '#endif',
-    '#pragma GCC visibility pop',
     '',
   ].join('\n');
 }

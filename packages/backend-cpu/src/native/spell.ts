@@ -32,7 +32,13 @@ function unspelled(op: ScalarOp, dtype: DType): never {
 }
 
 function wrap(x: string, dtype: DType): string {
-  return dtype === 'i8' ? `(i32)(i8)${x}` : dtype === 'u8' ? `(i32)(u8)${x}` : dtype === 'bool' ? `(i32)(${x} != 0)` : x;
+  return dtype === 'i8'
+    ? `(i32)(i8)${x}`
+    : dtype === 'u8'
+      ? `(i32)(u8)${x}`
+      : dtype === 'bool'
+        ? `(i32)(${x} != 0)`
+        : x;
 }
 
 function castScalar(from: DType, to: DType, x: string): string {
@@ -112,7 +118,8 @@ export function spellScalar(op: ScalarOp, from: DType, to: DType, args: readonly
       return `(${x} ${infix[op]} ${y})`;
     case 'div':
     case 'mod':
-      if (divisor !== undefined && divisor !== 0 && divisor !== -1) return wrap(`(${x} ${op === 'div' ? '/' : '%'} ${y})`, from);
+      if (divisor !== undefined && divisor !== 0 && divisor !== -1)
+        return wrap(`(${x} ${op === 'div' ? '/' : '%'} ${y})`, from);
       return wrap(`${op}_${type}(${x}, ${y})`, from);
     case 'min':
     case 'max':
@@ -265,7 +272,12 @@ export function spellVector(
     case 'shl':
     case 'shr': {
       const sign = op === 'shl' ? '<<' : '>>';
-      const by = b.constant !== undefined ? `${b.constant & 31}` : b.scalar ? `splat_${type}x${n}(${b.scalar()} & 31)` : `(${v(1)} & 31)`;
+      const by =
+        b.constant !== undefined
+          ? `${b.constant & 31}`
+          : b.scalar
+            ? `splat_${type}x${n}(${b.scalar()} & 31)`
+            : `(${v(1)} & 31)`;
       return wrapVector(`(${v(0)} ${sign} ${by})`, from);
     }
     case 'mulhi':

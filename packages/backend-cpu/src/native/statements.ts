@@ -82,9 +82,10 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     const count = constantOf(s.count);
     if (count !== undefined && count <= 0) return;
     if (s.kind === 'grid' && grid) gridLoop(s);
-    else if (s.kind === 'vector' && s.body.every((inner) => inner.k === 'let' || inner.k === 'store')) vectorLoop(s, count);
+    else if (s.kind === 'vector' && s.body.every((inner) => inner.k === 'let' || inner.k === 'store'))
+      vectorLoop(s, count);
     else if (count !== undefined && (s.kind === 'unroll' || count === 1)) {
-      for (let i = 0; i < count; i++) scope.block('', () => iteration(s, String(i)));
+      for (let i = 0; i < count; i++) scope.scoped(() => iteration(s, String(i)));
     } else if (s.kind === 'unroll') scope.fail(`the count of the unrolled loop '${s.name}' is not a constant`);
     else serialLoop(s, '0', countText(s));
   }
@@ -113,7 +114,12 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
   /** Threads take chunks of the iterations: an eighth of what would be each one's share. */
   function gridLoop(s: ForStmt): void {
     const count = countText(s);
-    const [chunk, from, to, c] = ['chunk', 'from', 'to', s.name].map((name) => scope.fresh(name)) as [string, string, string, string];
+    const [chunk, from, to, c] = ['chunk', 'from', 'to', s.name].map((name) => scope.fresh(name)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     scope.line(`const idx ${chunk} = ${count} / (threads * 8) > 1 ? ${count} / (threads * 8) : 1;`);
     scope.block(`for (idx ${from}, ${to}; take(ticket, ${count}, ${chunk}, &${from}, &${to});)`, () =>
       scope.block(`for (idx ${c} = ${from}; ${c} < ${to}; ${c}++)`, () => iteration(s, c)),
@@ -141,7 +147,7 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     for (const n of [...widths.filter((w) => w <= wide), 1]) {
       for (; done + n <= count; done += n) {
         const first = done;
-        scope.block('', () => (n === 1 ? iteration(s, String(first)) : chunk(s, fixed(first), n)));
+        scope.scoped(() => (n === 1 ? iteration(s, String(first)) : chunk(s, fixed(first), n)));
       }
     }
   }
@@ -164,19 +170,29 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     const value = x.vectorText(s.value);
     const c = scope.fresh(s.name);
     scope.line(`const ${vectorType(s.value.dtype, loop.lanes)} ${c} = ${value};`);
-    loop.lets.set(s.name, { c, value: s.value, loads: loadsFrom(s.value, written, (name) => loop.lets.get(name)?.loads ?? false) });
+    loop.lets.set(s.name, {
+      c,
+      value: s.value,
+      loads: loadsFrom(s.value, written, (name) => loop.lets.get(name)?.loads ?? false),
+    });
     loop.varies.clear();
   }
 
   // ---- stores
   /** What a value becomes in storage: 16-bit floats lose digits. */
   const rounded = (to: Registers, value: string, n = 1): string =>
-    isFloat(to.dtype) && dtypeBytes[to.dtype] === 2 ? `round_${to.dtype}${n === 1 ? '' : `x${n}`}(${bare(value)})` : bare(value);
+    isFloat(to.dtype) && dtypeBytes[to.dtype] === 2
+      ? `round_${to.dtype}${n === 1 ? '' : `x${n}`}(${bare(value)})`
+      : bare(value);
 
   function writeElement(to: Place, at: LoopExpr, value: string, lane?: number): void {
     const target = x.element(to, at, lane);
-    if (to.k === 'registers') scope.line(`${target} = ${to.dtype === 'bool' && to.lanes > 1 ? `-${value}` : rounded(to, value)};`);
-    else scope.line(`${target} = ${to.dtype === 'f16' || to.dtype === 'bf16' ? `${to.dtype}_f32(${bare(value)})` : bare(value)};`);
+    if (to.k === 'registers')
+      scope.line(`${target} = ${to.dtype === 'bool' && to.lanes > 1 ? `-${value}` : rounded(to, value)};`);
+    else
+      scope.line(
+        `${target} = ${to.dtype === 'f16' || to.dtype === 'bf16' ? `${to.dtype}_f32(${bare(value)})` : bare(value)};`,
+      );
   }
 
   function storeScalar(s: StoreStmt): void {
@@ -205,7 +221,12 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
 }
 
 /** Whether an expression reads what the loop writes, itself or through a name. */
-function loadsFrom(x: LoopExpr, written: ReadonlySet<string>, through: (name: string) => boolean, seen = new Set<LoopExpr>()): boolean {
+function loadsFrom(
+  x: LoopExpr,
+  written: ReadonlySet<string>,
+  through: (name: string) => boolean,
+  seen = new Set<LoopExpr>(),
+): boolean {
   if (seen.has(x)) return false;
   seen.add(x);
   if (x.k === 'var') return through(x.name);

@@ -25,16 +25,31 @@ interface Helper {
   readonly plain: string;
 }
 
-const eachLane = (body: string, type: string): string => `${type} r; for (int l = 0; l < N; l++) r[l] = ${body}; return r;`;
-const bytesIn = (n: Width): string => (n === 16 ? '_mm_loadu_si128((const void *)p)' : n === 8 ? '_mm_loadl_epi64((const void *)p)' : '_mm_cvtsi32_si128(i32_at(p))');
+const eachLane = (body: string, type: string): string =>
+  `${type} r; for (int l = 0; l < N; l++) r[l] = ${body}; return r;`;
+const bytesIn = (n: Width): string =>
+  n === 16
+    ? '_mm_loadu_si128((const void *)p)'
+    : n === 8
+      ? '_mm_loadl_epi64((const void *)p)'
+      : '_mm_cvtsi32_si128(i32_at(p))';
 const halvesIn = (n: Width): string =>
-  n === 16 ? '_mm256_loadu_si256((const void *)p)' : n === 8 ? '_mm_loadu_si128((const void *)p)' : '_mm_loadl_epi64((const void *)p)';
+  n === 16
+    ? '_mm256_loadu_si256((const void *)p)'
+    : n === 8
+      ? '_mm_loadu_si128((const void *)p)'
+      : '_mm_loadl_epi64((const void *)p)';
 /** Stores the low bytes or halves of each lane. */
 const narrow = (n: Width, bits: 8 | 16, x: string): string => {
   const mask = bits === 8 ? 255 : 65535;
-  if (n === 16) return bits === 8 ? `_mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8((__m512i)(${x})));` : `_mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16((__m512i)(${x})));`;
-  const all = n === 8 ? `__m256i t = _mm256_and_si256((__m256i)(${x}), _mm256_set1_epi32(${mask})); __m128i h = _mm_packus_epi32(_mm256_castsi256_si128(t), _mm256_extracti128_si256(t, 1));`
-    : `__m128i t = _mm_and_si128((__m128i)(${x}), _mm_set1_epi32(${mask})); __m128i h = _mm_packus_epi32(t, t);`;
+  if (n === 16)
+    return bits === 8
+      ? `_mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8((__m512i)(${x})));`
+      : `_mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16((__m512i)(${x})));`;
+  const all =
+    n === 8
+      ? `__m256i t = _mm256_and_si256((__m256i)(${x}), _mm256_set1_epi32(${mask})); __m128i h = _mm_packus_epi32(_mm256_castsi256_si128(t), _mm256_extracti128_si256(t, 1));`
+      : `__m128i t = _mm_and_si128((__m128i)(${x}), _mm_set1_epi32(${mask})); __m128i h = _mm_packus_epi32(t, t);`;
   if (bits === 16) return `${all} ${n === 8 ? '_mm_storeu_si128' : '_mm_storel_epi64'}((void *)p, h);`;
   return `${all} h = _mm_packus_epi16(h, h); ${n === 8 ? '_mm_storel_epi64((void *)p, h);' : 'int32_t w = _mm_cvtsi128_si32(h); memcpy(p, &w, 4);'}`;
 };

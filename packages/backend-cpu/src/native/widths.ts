@@ -63,7 +63,7 @@ export function chooseLanes(body: readonly Stmt[], most: number): Lanes {
     w.over.forEach((a) => storage.set(a, n));
     return changed;
   };
-  for (let changing = true; changing; ) {
+  for (let changing = true; changing;) {
     changing = false;
     for (const w of walks) {
       const count = w.loop.count.k === 'const' ? w.loop.count.value : 0;

@@ -1,0 +1,132 @@
+/** A loaded native program: it checks what it is given, places buffers for the sizes at hand, and runs when its turn comes. */
+import type { Sizes, TensorData } from '@sinter/ir';
+import { dataFor, dtypeBytes, shapeSize } from '@sinter/ir';
+import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
+import { arenaLayout, BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
+import { aligned } from '../heap.ts';
+import type { NativeStore, Resident } from './store.ts';
+
+type Given = Readonly<Record<string, TensorData>>;
+interface Profiled {
+  readonly outputs: Record<string, TensorData>;
+  readonly steps: readonly StepTime[];
+}
+
+/** Layouts are kept for so many sets of sizes, the latest ones. */
+const keptLayouts = 256;
+
+/** A program on the threads of a store. */
+export class NativeProgram implements Program {
+  readonly name: string;
+  readonly inputs: Ports;
+  readonly outputs: Ports;
+  readonly state: StateHandle;
+  readonly #artifact: Artifact;
+  readonly #store: NativeStore;
+  readonly #resident: Resident;
+  readonly #steps: Int32Array;
+  readonly #layouts = new Map<string, Layout>();
+  #closing: Promise<void> | undefined;
+
+  constructor(artifact: Artifact, store: NativeStore, resident: Resident) {
+    this.name = artifact.name;
+    this.inputs = artifact.inputs;
+    this.outputs = artifact.outputs;
+    this.state = store;
+    this.#artifact = artifact;
+    this.#store = store;
+    this.#resident = resident;
+    this.#steps = Int32Array.from(
+      artifact.steps.flatMap(({ kernel, buffers }) => [kernel, buffers.length, ...buffers]),
+    );
+  }
+
+  async run(inputs: Given = {}): Promise<Record<string, TensorData>> {
+    return (await this.#run(inputs, false)).outputs;
+  }
+
+  async profile(inputs: Given = {}): Promise<Profiled> {
+    return this.#run(inputs, true);
+  }
+
+  memory(sizes: Sizes): { readonly state: number; readonly arena: number } {
+    const { name, dims, buffers } = this.#artifact;
+    const all = { ...fixedSizes(dims), ...sizes };
+    checkSizes(name, dims, all);
+    const state = buffers
+      .filter(({ role }) => role === 'state' || role === 'constant')
+      .reduce((sum, { length, dtype }) => sum + aligned(evaluateSize(length, all) * dtypeBytes[dtype]), 0);
+    return { state, arena: this.#layout(all).bytes };
+  }
+
+  close(): void {
+    void this[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#store.evict(this.#resident);
+    return this.#closing;
+  }
+
+  async #run(given: Given, profile: boolean): Promise<Profiled> {
+    if (this.#closing) throw new BackendError(`program '${this.name}' was closed; load it again`);
+    const { dims, steps, kernels } = this.#artifact;
+    const sizes = bindInputs(this.#artifact, given);
+    return this.#store.turn(async () => {
+      const { library } = this.#resident;
+      const addresses = this.#place(sizes);
+      for (const [name, { buffer }] of Object.entries(this.inputs)) library.put(addresses[buffer]!, given[name]!.data);
+      const times = profile ? new Float64Array(steps.length + 1) : undefined;
+      await library.run(
+        this.#store.pool,
+        this.#steps,
+        steps.length,
+        BigUint64Array.from(addresses, BigInt),
+        Int32Array.from(Object.keys(dims), (d) => sizes[d]!),
+        times,
+      );
+      const outputs = Object.entries(this.outputs).map(([name, port]): [string, TensorData] => {
+        const shape = shapeSize(port.shape, sizes);
+        const data = dataFor(
+          port.dtype,
+          shape.reduce((a, b) => a * b, 1),
+        );
+        library.get(data, addresses[port.buffer]!);
+        return [name, { shape, data }];
+      });
+      const took = (step: number): number => times![step + 1]! - times![step]!;
+      return {
+        outputs: Object.fromEntries(outputs),
+        steps: times ? steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: took(step) })) : [],
+      };
+    });
+  }
+
+  /** The address of every buffer for the sizes at hand. */
+  #place(sizes: Sizes): readonly number[] {
+    const layout = this.#layout(sizes);
+    try {
+      const arena = this.#store.arena(layout.bytes);
+      return this.#resident.addresses.map((address, i) => (address < 0 ? arena + layout.offsets[i]! : address));
+    } catch (error) {
+      const names = Object.keys(this.#artifact.dims);
+      const at = names.map((name) => `${name}=${sizes[name]}`).join(', ');
+      throw new BackendError(
+        `program '${this.name}'${at && ` with ${at}`} cannot run: ${(error as Error).message}; make ${names.join(' or ') || 'the model'} smaller, or close other programs`,
+      );
+    }
+  }
+
+  #layout(sizes: Sizes): Layout {
+    const key = Object.keys(this.#artifact.dims)
+      .map((d) => sizes[d])
+      .join();
+    const known = this.#layouts.get(key);
+    if (known) return known;
+    const layout = arenaLayout(this.#artifact, sizes);
+    this.#layouts.set(key, layout);
+    const oldest = this.#layouts.keys().next().value;
+    if (this.#layouts.size > keptLayouts && oldest !== undefined) this.#layouts.delete(oldest);
+    return layout;
+  }
+}

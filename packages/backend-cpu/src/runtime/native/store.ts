@@ -1,0 +1,218 @@
+/**
+ * What native programs that share state have in common: threads, state tensors, an arena that whichever program runs has for
+ * itself, and a queue, because one thing happens at a time. It lives as long as its last program.
+ */
+import type { Data } from '@sinter/ir';
+import { dataFor, dtypeBytes, showShape } from '@sinter/ir';
+import type { Artifact, Port, Ports, StateHandle } from '@sinter/compiler/artifact';
+import { BackendError, misfit, near, newState } from '@sinter/compiler/artifact';
+import { aligned } from '../heap.ts';
+import { coreCount } from '../host.ts';
+import { showBytes } from '../memory.ts';
+import type { Library } from './library.ts';
+
+/** How often a waiting thread looks before it sleeps: some tens of microseconds, longer than most steps differ. */
+const looks = 2000;
+
+/** A state tensor and where it lies. */
+interface Held {
+  readonly port: Port;
+  readonly address: number;
+  readonly count: number;
+}
+/** A stretch of memory. */
+interface Block {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** What a program has in memory for as long as it is loaded. */
+export interface Resident {
+  readonly library: Library;
+  readonly constants: Block | undefined;
+  /** Per plan buffer: its address, or −1 if it lies in the arena. */ readonly addresses: readonly number[];
+}
+
+/** What must be given back to the system, kept apart from the store so that it can be when the store is forgotten. */
+class Holdings {
+  readonly blocks = new Set<Block>();
+  readonly libraries: Library[] = [];
+  /** Threads, and the library whose code they wait in. */
+  pool: { readonly address: number; readonly library: Library } | undefined;
+
+  take(library: Library, bytes: number): Block {
+    const size = Math.max(1, bytes);
+    const address = library.allocate(size);
+    if (address === 0) throw new RangeError(`the system has no ${showBytes(size)} of memory left`);
+    const block = { address, bytes: size };
+    this.blocks.add(block);
+    return block;
+  }
+
+  give(block: Block): void {
+    if (this.blocks.delete(block)) this.libraries[0]?.free(block.address, block.bytes);
+  }
+
+  release(): void {
+    this.pool?.library.endPool(this.pool.address);
+    this.pool = undefined;
+    for (const block of this.blocks) this.give(block);
+    for (const library of this.libraries.splice(0)) library.unload();
+  }
+}
+
+/** Stores that were forgotten with their programs open. */
+const forgotten = new FinalizationRegistry<Holdings>((holdings) => holdings.release());
+
+/** The state that programs share, and all that they run on. */
+export class NativeStore implements StateHandle {
+  readonly threads: number;
+  readonly #tensors = new Map<string, Held>();
+  readonly #residents = new Set<Resident>();
+  readonly #holdings = new Holdings();
+  #arena: Block | undefined;
+  #ended = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(threads: number) {
+    this.threads = threads;
+    forgotten.register(this, this.#holdings, this.#holdings);
+  }
+
+  get ports(): Ports {
+    return Object.fromEntries([...this.#tensors].map(([name, { port }]) => [name, port]));
+  }
+
+  async read(name: string): Promise<Data> {
+    const { port, address, count } = this.#find(name);
+    return this.turn(async () => {
+      const data = dataFor(port.dtype, count);
+      this.library.get(data, address);
+      return data;
+    });
+  }
+
+  async write(name: string, data: Data, at?: number): Promise<void> {
+    const { port, address, count } = this.#find(name);
+    const wrong = misfit(data, port.dtype, count, at);
+    if (wrong !== undefined)
+      throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
+    return this.turn(async () => this.library.put(address + (at ?? 0) * dtypeBytes[port.dtype], data));
+  }
+
+  /** Does `task` when all before it is done. */
+  turn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Any library of a program that is loaded: all can do with memory what must be done. */
+  get library(): Library {
+    const [first] = this.#holdings.libraries;
+    if (this.#ended || !first)
+      throw new BackendError(
+        'this state is gone: its last program was closed; read it before, or load a program again',
+      );
+    return first;
+  }
+
+  /** The threads. */
+  get pool(): number {
+    return this.#holdings.pool!.address;
+  }
+
+  /** Brings a program into memory. Undoes everything if that fails. `library` belongs to the store from here on. */
+  admit(artifact: Artifact, library: Library): Promise<Resident> {
+    return this.turn(async () => {
+      const holdings = this.#holdings;
+      if (this.#ended) throw new BackendError('this state is gone: its last program was closed; load without it');
+      const taken: Block[] = [];
+      const fresh: string[] = [];
+      const take = (bytes: number): Block => {
+        const block = holdings.take(library, bytes);
+        taken.push(block);
+        return block;
+      };
+      holdings.libraries.push(library);
+      try {
+        for (const [name, port] of Object.entries(newState(artifact, this.ports))) {
+          const count = (port.shape as number[]).reduce((a, b) => a * b, 1);
+          this.#tensors.set(name, { port, count, address: take(count * dtypeBytes[port.dtype]).address });
+          fresh.push(name);
+        }
+        const { offsets, bytes } = constantsOf(artifact);
+        const constants = bytes > 0 ? take(bytes) : undefined;
+        const addresses = artifact.buffers.map(({ name }, i) => {
+          if (offsets[i]! < 0) return -1;
+          const address = constants!.address + offsets[i]!;
+          library.put(address, artifact.constants[name]!);
+          return address;
+        });
+        for (const [name, { buffer }] of Object.entries(artifact.state)) addresses[buffer] = this.#find(name).address;
+        if (!holdings.pool) {
+          const pool = library.newPool(this.threads, this.threads <= coreCount() ? looks : 0);
+          if (pool === 0) throw new RangeError(`the system gives no ${this.threads} threads; ask for fewer`);
+          holdings.pool = { address: pool, library };
+        }
+        const resident = { library, constants, addresses };
+        this.#residents.add(resident);
+        return resident;
+      } catch (error) {
+        for (const name of fresh) this.#tensors.delete(name);
+        for (const block of taken) holdings.give(block);
+        this.#endIfUnused();
+        if (error instanceof BackendError) throw error;
+        throw new BackendError(`program '${artifact.name}' cannot be loaded: ${(error as Error).message}`);
+      }
+    });
+  }
+
+  /** The address of so many bytes that the program whose turn it is has for itself. */
+  arena(bytes: number): number {
+    if (!this.#arena || this.#arena.bytes < bytes) {
+      if (this.#arena) this.#holdings.give(this.#arena);
+      this.#arena = undefined;
+      this.#arena = this.#holdings.take(this.library, bytes);
+    }
+    return this.#arena.address;
+  }
+
+  /** Takes a program out of memory; with the last one everything ends. Its library stays: threads may wait in its code. */
+  evict(resident: Resident): Promise<void> {
+    return this.turn(async () => {
+      this.#residents.delete(resident);
+      if (resident.constants) this.#holdings.give(resident.constants);
+      this.#endIfUnused();
+    });
+  }
+
+  #endIfUnused(): void {
+    if (this.#residents.size > 0) return;
+    this.#ended = true;
+    this.#tensors.clear();
+    this.#holdings.release();
+    forgotten.unregister(this.#holdings);
+  }
+
+  #find(name: string): Held {
+    void this.library;
+    const held = this.#tensors.get(name);
+    if (!held) throw new BackendError(`there is no state '${name}'; near it: ${near(name, this.#tensors.keys())}`);
+    return held;
+  }
+}
+
+/** Where constants lie in a block of their own, and its bytes; −1 for other buffers. */
+function constantsOf({ name, buffers, constants }: Artifact): { offsets: number[]; bytes: number } {
+  let bytes = 0;
+  const offsets = buffers.map((b) => {
+    if (b.role !== 'constant') return -1;
+    const data = constants[b.name];
+    if (!data)
+      throw new BackendError(`artifact '${name}' is incomplete: the constant '${b.name}' has no data; build it again`);
+    bytes += aligned(data.byteLength);
+    return bytes - aligned(data.byteLength);
+  });
+  return { offsets, bytes };
+}
