@@ -32,6 +32,7 @@ export function sizeOf(shape: readonly number[]): number {
 /** Makes the numbers. `engines/torch.py` has the same rule. */
 export function fill({ shape, dtype, low, high }: Values, seed: number): Data {
   const out = dtype === 'f32' ? new Float32Array(sizeOf(shape)) : new Int32Array(sizeOf(shape));
+  if (low === high) return out.fill(low);
   const offset = Math.imul(seed + 1, 0x9e3779b9);
   for (let i = 0; i < out.length; i++) out[i] = low + ((high - low) * hash((i + offset) | 0)) / 2 ** 32;
   return out;
