@@ -3,7 +3,8 @@ import type { Tensor } from '@sinter/ir';
 import { showShape, sourceName } from '@sinter/ir';
 import { inlinedInto, summary } from './explain.ts';
 import { isData } from './fuse/group.ts';
-import type { Planned, PlanStep } from './make-plan.ts';
+import type { PlanStep } from './assemble.ts';
+import type { Planned } from './make-plan.ts';
 import type { Plan } from './plan.ts';
 
 /**

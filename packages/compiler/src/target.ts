@@ -6,15 +6,18 @@ export type Feature = 'f16' | 'subgroups' | 'fma' | 'atomics';
 
 /** The machine that kernels are scheduled for. */
 export interface Target {
+  /** Which templates make its kernels: threads with caches and vectors, or workgroups of many threads. */
   readonly kind: 'cpu' | 'gpu';
+  /** A GPU that a CPU emulates: barriers are dear, and shared memory is no faster than any other. Default `false`. */
+  readonly software?: boolean;
   /** The scalar ops that the backend can write; the others are decomposed by the compiler. */
   readonly spells: ReadonlySet<ScalarOp>;
   /** Bytes of a vector register. */ readonly vectorBytes: number;
   /** Vector registers that a kernel may use. */ readonly registers: number;
   /** Sizes of the data caches of one core, nearest first. */ readonly cacheBytes: readonly number[];
-  readonly threads: number;
+  /** Threads of a CPU that share the work. */ readonly threads: number;
   /** Bytes of memory that a workgroup shares. */ readonly sharedBytes: number;
-  readonly maxWorkgroup: number;
-  /** Buffers that one kernel may use. */ readonly maxBindings: number;
+  /** Threads of a workgroup at most. */ readonly maxWorkgroup: number;
+  /** Buffers that one kernel may use; at least 4. */ readonly maxBindings: number;
   readonly features: ReadonlySet<Feature>;
 }

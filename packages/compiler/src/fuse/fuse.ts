@@ -11,7 +11,9 @@ import { graphRoots, ops, Tensor as T, topological } from '@sinter/ir';
 import type { DimRanges } from '../lower.ts';
 import type { Group } from './group.ts';
 import { isData } from './group.ts';
+import type { Grouping } from './join.ts';
 import { groupAll } from './join.ts';
+import { cutExpressions, overfull, splitConcats } from './limit.ts';
 import { orderGroups } from './order.ts';
 import { recomputedOperands } from './recompute.ts';
 import { contractOperands, extendEpilogue, limitDepth, worthStoring } from './store.ts';
@@ -51,6 +53,8 @@ const anchors = new Set(['contract', 'reduce', 'scatter']);
 export interface FuseOptions {
   /** Buffers that one kernel may use. */
   readonly maxBindings: number;
+  /** The work up to which a contraction computes an element of an operand again, in simple operations. */
+  readonly recompute: number;
   /** Ranges of run-time sizes. */
   readonly dims: DimRanges;
   /** `false`: every op is a kernel of its own. */
@@ -60,7 +64,7 @@ export interface FuseOptions {
 /** Groups a graph. */
 export function fuse(input: Graph, options: FuseOptions): Fused {
   const { maxBindings, join = true } = options;
-  const graph = separateRoots(input);
+  const graph = separateRoots(splitConcats(input, maxBindings));
   const roots = new Set(graphRoots(graph));
   const order = topological(roots);
   const index = new Map(order.map((t, i) => [t, i]));
@@ -75,33 +79,30 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   }
   for (const [t, why] of contractOperands(order)) stored.set(t, why);
   for (const t of order) if (join && t.op.kind === 'contract') extendEpilogue(t, index, consumers, stored);
+  cutExpressions(order, stored, maxBindings);
   const depth = limitDepth(order, stored);
 
+  /** Tensors that begin a group. */
+  const alone = new Set<Tensor>(join ? [] : order);
   for (;;) {
-    const grouping = groupAll(order, index, stored, depth, join ? maxBindings : 0);
+    cutExpressions(order, stored, maxBindings);
+    const grouping = groupAll(order, index, stored, depth, alone);
     const more = worthStoring(order, consumers, stored, grouping);
     if (more.length > 0) {
       for (const t of more) stored.set(t, 'read by several kernels');
       continue;
     }
     const recomputed = join
-      ? recomputedOperands(order, index, stored, grouping)
+      ? recomputedOperands(order, index, stored, grouping, options)
       : new Map<Tensor, ReadonlySet<Tensor>>();
-    const read = new Set<Tensor>(roots);
-    const reads = new Map<Group, Set<Tensor>>();
-    for (const group of grouping.groups) {
-      const own = new Set<Tensor>();
-      const add = (t: Tensor, again: ReadonlySet<Tensor> | undefined): void => {
-        for (const leaf of grouping.leaves(t)) {
-          if (again?.has(leaf)) add(leaf, undefined);
-          else if (grouping.groupOf.get(leaf) !== group) own.add(leaf);
-        }
-      };
-      for (const t of group.members) add(t, recomputed.get(t));
-      for (const t of own) read.add(t);
-      reads.set(group, own);
-    }
+    const reads = readsOf(grouping, recomputed);
+    const read = new Set([...roots, ...[...reads.values()].flatMap((own) => [...own])]);
     for (const group of grouping.groups) group.outputs = group.members.filter((t) => read.has(t));
+    const divided = overfull(grouping.groups, reads, maxBindings);
+    if (divided.length > 0) {
+      for (const t of divided) alone.add(t);
+      continue;
+    }
     const groups = orderGroups(
       grouping.groups.filter((g) => g.outputs.length > 0),
       reads,
@@ -110,4 +111,24 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
     );
     return { graph, groups, groupOf: grouping.groupOf, stored, recomputed };
   }
+}
+
+/** What each group reads of others and of data. */
+function readsOf(
+  { groups, groupOf, leaves }: Grouping,
+  recomputed: ReadonlyMap<Tensor, ReadonlySet<Tensor>>,
+): Map<Group, ReadonlySet<Tensor>> {
+  return new Map(
+    groups.map((group) => {
+      const own = new Set<Tensor>();
+      const add = (t: Tensor, again: ReadonlySet<Tensor> | undefined): void => {
+        for (const leaf of leaves(t)) {
+          if (again?.has(leaf)) add(leaf, undefined);
+          else if (groupOf.get(leaf) !== group) own.add(leaf);
+        }
+      };
+      for (const t of group.members) add(t, recomputed.get(t));
+      return [group, own];
+    }),
+  );
 }

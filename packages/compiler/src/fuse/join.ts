@@ -15,18 +15,17 @@ export interface Grouping {
   readonly leaves: (t: Tensor) => ReadonlySet<Tensor>;
 }
 
-/** Groups all stored tensors, in the order of the graph. */
+/** Groups all stored tensors, in the order of the graph. Those that are to stand `alone` join no group, but others may join theirs. */
 export function groupAll(
   order: readonly Tensor[],
   index: ReadonlyMap<Tensor, number>,
   stored: ReadonlyMap<Tensor, string>,
   depth: ReadonlyMap<Tensor, number>,
-  maxBindings: number,
+  alone: ReadonlySet<Tensor>,
 ): Grouping {
   const groups: Group[] = [];
   const groupOf = new Map<Tensor, Group>();
   const readers = new Map<Tensor, Set<Group>>();
-  const reads = new Map<Group, Set<Tensor>>();
   /** How deep the expression of a stored tensor is in its kernel, where members of its group are inlined too. */
   const depthInGroup = new Map<Tensor, number>();
   const depthIn = (g: Group, t: Tensor): number =>
@@ -51,8 +50,6 @@ export function groupAll(
     for (const leaf of leaves(t))
       if (!isData(leaf) && groupOf.get(leaf) !== g && index.get(leaf)! >= g.first) return false;
     if (depthIn(g, t) > 2 * maxDepth) return false;
-    const bindings = new Set([...reads.get(g)!, ...leaves(t)]);
-    if (bindings.size + g.members.length + 1 > maxBindings) return false;
     return fits(g, t, (x) => groupOf.get(x) === g, stored);
   };
 
@@ -64,19 +61,17 @@ export function groupAll(
       if (home) near.add(home);
       for (const g of readers.get(leaf) ?? []) if (g.kind !== 'contract') near.add(g);
     }
-    const candidates =
-      t.op.kind === 'contract' || t.op.kind === 'scatter' ? [] : [...near].sort((a, b) => b.first - a.first);
+    const joins = !alone.has(t) && t.op.kind !== 'contract' && t.op.kind !== 'scatter';
+    const candidates = joins ? [...near].sort((a, b) => b.first - a.first) : [];
     let group = candidates.find((g) => canJoin(g, t));
     if (!group) {
       group = newGroup(t, index.get(t)!);
       groups.push(group);
-      reads.set(group, new Set());
     }
     group.members.push(t);
     depthInGroup.set(t, depthIn(group, t));
     groupOf.set(t, group);
     for (const leaf of leaves(t)) {
-      reads.get(group)!.add(leaf);
       if (!readers.has(leaf)) readers.set(leaf, new Set());
       readers.get(leaf)!.add(group);
     }

@@ -15,6 +15,7 @@ export function recomputedOperands(
   index: ReadonlyMap<Tensor, number>,
   stored: ReadonlyMap<Tensor, string>,
   grouping: Grouping,
+  { maxBindings, recompute }: { readonly maxBindings: number; readonly recompute: number },
 ): Map<Tensor, ReadonlySet<Tensor>> {
   const cost = elementCost((t) => stored.has(t) || isData(t));
   const readersOf = new Map<Tensor, Tensor[]>();
@@ -22,7 +23,7 @@ export function recomputedOperands(
     if (stored.has(t)) for (const leaf of grouping.leaves(t)) readersOf.set(leaf, [...(readersOf.get(leaf) ?? []), t]);
   const out = new Map<Tensor, Set<Tensor>>();
   for (const x of order) {
-    if (x.op.kind !== 'map' || stored.get(x) !== 'operand of a contraction' || cost(x) > maxRecompute) continue;
+    if (x.op.kind !== 'map' || stored.get(x) !== 'operand of a contraction' || cost(x) > recompute) continue;
     const readers = readersOf.get(x) ?? [];
     const [first, last] = [readers[0], readers.at(-1)];
     if (!first || first === last || last!.op.kind !== 'contract' || !isPackedOperand(last!, x)) continue;
@@ -33,13 +34,21 @@ export function recomputedOperands(
       isData(leaf) ||
       !sameShape(leaf.shape, x.shape) ||
       (readersOf.get(leaf) ?? []).some((r) => r !== x && index.get(r)! > index.get(first)!);
-    if (lateReaders.length === 1 && [...grouping.leaves(x)].every(livesOn))
-      out.set(last!, new Set([...(out.get(last!) ?? []), x]));
+    if (lateReaders.length !== 1 || ![...grouping.leaves(x)].every(livesOn)) continue;
+    const again = new Set([...(out.get(last!) ?? []), x]);
+    // Together with what the whole group reads and writes.
+    const members = grouping.groupOf.get(last!)!.members;
+    const bound = new Set(
+      members.flatMap((t) => [
+        t,
+        ...grouping.leaves(t),
+        ...(t === last ? [...again].flatMap((y) => [...grouping.leaves(y)]) : []),
+      ]),
+    );
+    if (bound.size <= maxBindings) out.set(last!, again);
   }
   return out;
 }
-/** The work up to which an element is computed again, in the units of `elementCost`. */
-const maxRecompute = 40;
 
 /** Whether a contraction packs this operand rather than read its rows in place: the right one always, the left one if its rows are not contiguous. */
 function isPackedOperand(contraction: Tensor, x: Tensor): boolean {

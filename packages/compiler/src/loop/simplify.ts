@@ -2,7 +2,7 @@
 import type { Expr, Range } from '@sinter/ir';
 import { constantExpr, simplifier, substitute } from '@sinter/ir';
 import type { DimRange } from '../artifact/format.ts';
-import type { Kernel, LoadExpr, LoopExpr, LoopKind, Stmt } from './language.ts';
+import type { ForStmt, Kernel, LoadExpr, LoopExpr, LoopKind, Stmt } from './language.ts';
 import { eachExpr, eachStmt, withExprs } from './walk.ts';
 
 /** What names and storage are replaced by. */
@@ -169,7 +169,7 @@ export function simplifyKernel(kernel: Kernel, dims: Readonly<Record<string, Dim
         case 'for': {
           const count = go(s.count);
           if (count.k === 'const' && count.value <= 0) return [];
-          if (count.k === 'const' && count.value === 1 && !waits(s.body)) {
+          if (count.k === 'const' && count.value === 1 && !waits(s.body) && !isOfWorkgroups(s)) {
             names.values.set(s.name, constantExpr(0));
             return block(s.body);
           }
@@ -181,6 +181,13 @@ export function simplifyKernel(kernel: Kernel, dims: Readonly<Record<string, Dim
       }
     });
   return { ...kernel, body: block(kernel.body) };
+}
+
+/** Whether a loop is one of the two that make workgroups: they say what is dispatched. */
+function isOfWorkgroups(s: ForStmt): boolean {
+  return (
+    s.kind === 'local' || (s.kind === 'grid' && s.body.some((inner) => inner.k === 'for' && inner.kind === 'local'))
+  );
 }
 
 /** Whether a block holds a barrier. */

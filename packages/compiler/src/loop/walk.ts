@@ -88,3 +88,12 @@ export function exprKey(x: LoopExpr, parts: string, from = x.k === 'load' ? x.fr
       return x satisfies never;
   }
 }
+
+/** Whether a body has a variable of a name. */
+export function usesName(body: readonly Stmt[], name: string): boolean {
+  let used = false;
+  eachExprOf(body, (x) => {
+    used ||= x.k === 'var' && x.name === name;
+  });
+  return used;
+}

@@ -1,12 +1,12 @@
 /** What the kernel templates share: naming buffers, lowering with the group's members held, and closing a kernel. */
 import type { DType, Expr, Shape, Tensor, VarExpr } from '@sinter/ir';
-import { constantExpr as int, dtypeBytes, e, elements, substitute, variable } from '@sinter/ir';
+import { constantExpr as int, dtypeBytes, e, elements, flatIndex, substitute, variable } from '@sinter/ir';
 import type { Fused } from '../fuse/fuse.ts';
-import type { Group } from '../fuse/group.ts';
+import type { Group, GroupKind } from '../fuse/group.ts';
 import { isData } from '../fuse/group.ts';
 import type { ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, LoopKind, Stmt } from '../loop/language.ts';
 import { load, loop as plainLoop } from '../loop/language.ts';
-import { eachExpr, eachExprOf } from '../loop/walk.ts';
+import { eachExpr, eachStmt, usesName } from '../loop/walk.ts';
 import type { DimRanges, Lowering } from '../lower.ts';
 import { lowering } from '../lower.ts';
 import type { Target } from '../target.ts';
@@ -40,6 +40,11 @@ export interface ScheduleContext {
   readonly tile?: Partial<Tile>;
 }
 
+/** The templates of a kind of target: for each kernel class, the kernels that compute a group, in the order in which they run. */
+export type Templates = {
+  readonly [K in GroupKind]: (ctx: ScheduleContext, group: Group) => readonly Scheduled[];
+};
+
 /** Integer arithmetic on loop expressions, short. */
 export const ix = {
   add: e.add<LoadExpr>,
@@ -48,6 +53,7 @@ export const ix = {
   div: e.div<LoadExpr>,
   mod: e.mod<LoadExpr>,
   min: e.min<LoadExpr>,
+  lt: e.lt<LoadExpr>,
   int: (n: number): LoopExpr => int(n),
   ceilDiv: (a: LoopExpr, b: number): LoopExpr => e.div<LoadExpr>(e.add<LoadExpr>(a, int(b - 1)), int(b)),
   product: (xs: readonly LoopExpr[]): LoopExpr => xs.reduce((a, b) => e.mul<LoadExpr>(a, b), int(1) as LoopExpr),
@@ -132,7 +138,7 @@ export function draft(
           name,
           buffers,
           dims: Object.keys(ctx.dims).filter((d) => usesName(body, d)),
-          workgroup: [1, 1, 1],
+          workgroup: [threadsOf(body), 1, 1],
           body,
           cost: { flops: low.simplify(flops) as Expr, bytes: bytes.reduce((a, b) => e.add(a, b), int(0) as Expr) },
         },
@@ -148,6 +154,15 @@ export function draft(
       };
     },
   };
+}
+
+/** The threads of a workgroup: the count of the `local` loop, one where there is none. */
+function threadsOf(body: readonly Stmt[]): number {
+  let threads = 1;
+  eachStmt(body, (s) => {
+    if (s.k === 'for' && s.kind === 'local' && s.count.k === 'const') threads = s.count.value;
+  });
+  return threads;
 }
 
 /** The number of elements behind a binding. */
@@ -180,15 +195,6 @@ export function eachOf(xs: readonly LoopExpr[], visit: (x: LoopExpr) => void): v
   for (const x of xs) eachExpr(x, visit, seen);
 }
 
-/** Whether a body has a variable of a name. */
-export function usesName(body: readonly Stmt[], name: string): boolean {
-  let used = false;
-  eachExprOf(body, (x) => {
-    used ||= x.k === 'var' && x.name === name;
-  });
-  return used;
-}
-
 /** Whether an expression depends on a name. */
 export function dependsOn(x: LoopExpr, name: string): boolean {
   let used = false;
@@ -207,10 +213,22 @@ export function operations(xs: readonly LoopExpr[]): number {
   return count;
 }
 
+/** What a kernel stores: where, and what. */
+export interface Output {
+  readonly to: string;
+  readonly at: LoopExpr;
+  readonly value: LoopExpr;
+}
+
+/** The outputs of a group at an index of its space. What is read is named before what is written. */
+export function outputsAt(d: Draft, group: Group, at: readonly LoopExpr[]): Output[] {
+  const position = d.low.simplify(flatIndex(group.space, at as readonly Expr[]));
+  const values = group.outputs.map((t) => d.low.at(t, at));
+  return group.outputs.map((t, i) => ({ to: d.buffer(t, 'write'), at: position, value: values[i]! }));
+}
+
 /** Values into lets and then into their buffers: all loads come before the first store, which may overwrite what was loaded. */
-export function storeAll(
-  outputs: readonly { readonly to: string; readonly at: LoopExpr; readonly value: LoopExpr }[],
-): Stmt[] {
+export function storeAll(outputs: readonly Output[]): Stmt[] {
   if (outputs.length === 1) return [{ k: 'store', ...outputs[0]! }];
   return [
     ...outputs.map((o, i): Stmt => ({ k: 'let', name: local(`value${i}`), value: o.value })),

@@ -1,26 +1,12 @@
-/** One template per kernel class. */
+/** From groups to kernels: the templates of the target's kind, one per kernel class. */
 import type { Group } from '../fuse/group.ts';
-import { scheduleColumn } from './column.ts';
-import { scheduleContract } from './contract.ts';
-import type { ScheduleContext, Scheduled } from './draft.ts';
-import { scheduleMap } from './map.ts';
-import { scheduleRow } from './row.ts';
-import { scheduleScatter } from './scatter.ts';
+import { cpu } from './cpu/index.ts';
+import type { ScheduleContext, Scheduled, Templates } from './draft.ts';
+import { gpu } from './gpu/index.ts';
+
+const templates: Readonly<Record<ScheduleContext['target']['kind'], Templates>> = { cpu, gpu };
 
 /** The kernels that compute a group, in the order in which they run. */
-export function schedule(ctx: ScheduleContext, group: Group): Scheduled[] {
-  switch (group.kind) {
-    case 'map':
-      return [scheduleMap(ctx, group)];
-    case 'row':
-      return [scheduleRow(ctx, group)];
-    case 'column':
-      return [scheduleColumn(ctx, group)];
-    case 'contract':
-      return scheduleContract(ctx, group);
-    case 'scatter':
-      return [scheduleScatter(ctx, group)];
-    default:
-      return group.kind satisfies never;
-  }
+export function schedule(ctx: ScheduleContext, group: Group): readonly Scheduled[] {
+  return templates[ctx.target.kind][group.kind](ctx, group);
 }

@@ -1,21 +1,62 @@
-/** Tile sizes of contractions: a value that can be printed and overridden. */
+/** Tile sizes of contractions: values that can be printed and overridden. */
 import type { Target } from '../target.ts';
+import type { ScheduleContext } from './draft.ts';
 
-/** How a contraction is cut. */
-export interface Tile {
+/** What every tile has. */
+interface Blocks {
   /** Rows and columns of the register tile. */ readonly mr: number;
   readonly nr: number;
-  /** How often the innermost loop is unrolled. */ readonly unroll: number;
-  /** Rows and columns of the block that one thread takes, multiples of the register tile. */ readonly mb: number;
+  /** Rows and columns of the block that one CPU thread or one GPU workgroup takes, multiples of the register tile. */
+  readonly mb: number;
   readonly nb: number;
+}
+/** How a contraction is cut on a CPU. */
+export interface CpuTile extends Blocks {
+  /** How often the innermost loop is unrolled. */ readonly unroll: number;
+}
+/** How a contraction is cut on a GPU: a workgroup has `mb / mr · nb / nr` threads. */
+export interface GpuTile extends Blocks {
+  /**
+   * Whether the workgroup brings its rows and columns into memory that it shares; else each thread reads what its own register
+   * tile needs.
+   */
+  readonly shared: boolean;
+  /** With `shared`: the elements along the inner axis that are brought at a time. */ readonly kb: number;
+  /** The workgroups that keep the machine busy: where a result has fewer blocks, its inner axis is cut too. */
+  readonly groups: number;
+}
+/** How a contraction is cut, on any machine. */
+export interface Tile extends CpuTile, GpuTile {}
+
+/**
+ * The tile for a CPU. With fused multiply-add a 6 × 8 tile keeps 12 accumulators, two columns and one row value in 15 of
+ * 16 vector registers; without it the product needs a register of its own, and V8 spills beyond 4 × 8 or when unrolled.
+ */
+export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
+  const chosen = target.features.has('fma')
+    ? { mr: 3, nr: 12, unroll: 1, mb: 96, nb: 192 }
+    : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
+  return { ...chosen, ...tile };
 }
 
 /**
- * The tile for a target. With fused multiply-add a 6 × 8 tile keeps 12 accumulators, two columns and one row value in 15 of
- * 16 vector registers; without it the product needs a register of its own, and V8 spills beyond 4 × 8 or when unrolled.
+ * The tile for a GPU. 16 × 16 threads of 4 × 4 results read each shared value 4 times per load, with 8 KiB of shared memory and some
+ * 40 registers. A GPU that is emulated by a CPU pays for every barrier and has no memory that is nearer than another: few threads with
+ * large tiles.
  */
-export function chooseTile(target: Target): Tile {
-  return target.features.has('fma')
-    ? { mr: 3, nr: 12, unroll: 1, mb: 96, nb: 192 }
-    : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
+export function gpuTile({ target, tile }: ScheduleContext): GpuTile {
+  const side = target.maxWorkgroup >= 256 ? 16 : 8;
+  const chosen = target.software
+    ? { mr: 8, nr: 4, mb: 8, nb: 64, shared: false, kb: 1, groups: 4 }
+    : { mr: 4, nr: 4, mb: 4 * side, nb: 4 * side, shared: true, kb: 16, groups: 64 };
+  return { ...chosen, ...tile };
+}
+
+/**
+ * The work up to which an element of an operand is computed again by a contraction, in simple operations. A CPU packs each
+ * element once. A GPU computes it for every block that reads it, and an emulated one for every tile.
+ */
+export function worthRecomputing({ kind, software }: Target): number {
+  if (kind === 'cpu') return 40;
+  return software ? 0 : 12;
 }

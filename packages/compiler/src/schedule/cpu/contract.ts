@@ -4,12 +4,12 @@
  * tile before it is stored. Packing takes any expression of the operand: transposes and gathers cost nothing extra.
  */
 import type { Dim, Expr, Tensor } from '@sinter/ir';
-import { e, elements, flatIndex, isFloat, labelSizes, parseSpec, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse/group.ts';
-import { isData } from '../fuse/group.ts';
-import type { LoadExpr, LoopExpr, Stmt } from '../loop/language.ts';
-import { load, store } from '../loop/language.ts';
-import type { ScheduleContext, Scheduled, Scratch } from './draft.ts';
+import { e, flatIndex, isFloat } from '@sinter/ir';
+import type { Group } from '../../fuse/group.ts';
+import { isData } from '../../fuse/group.ts';
+import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
+import { load, store } from '../../loop/language.ts';
+import type { ScheduleContext, Scheduled, Scratch } from '../draft.ts';
 import {
   dependsOn,
   draft,
@@ -22,70 +22,10 @@ import {
   replace,
   storeAll,
   v,
-} from './draft.ts';
-import type { Tile } from './tiles.ts';
-import { chooseTile } from './tiles.ts';
-
-/** A contraction as a batch of matrix products: which axis of each tensor is which. */
-interface Product {
-  readonly a: Tensor;
-  readonly b: Tensor;
-  /** The index of an operand or of the result, from the counters of batch, row, column and inner axis. */
-  readonly indexA: (at: Counters) => LoopExpr[];
-  readonly indexB: (at: Counters) => LoopExpr[];
-  readonly indexOut: (at: Counters) => LoopExpr[];
-  /** Operands that are computed again while they are packed. */
-  readonly recomputed: ReadonlySet<Tensor> | undefined;
-  readonly batch: readonly Dim[];
-  readonly m: readonly Dim[];
-  readonly n: readonly Dim[];
-  readonly k: readonly Dim[];
-}
-type Counters = Readonly<Record<'batch' | 'm' | 'n' | 'k', LoopExpr>>;
-
-/** Reads the labels. The operand that has the result's innermost axis is the right one, so that rows of the result are vectors. */
-function productOf(t: Tensor, recomputed: Product['recomputed']): Product {
-  const { spec } = t.attrs as { spec: string };
-  const labels = parseSpec(spec);
-  const [x, y] = t.inputs as [Tensor, Tensor];
-  const sizes = labelSizes(spec, labels, x, y);
-  const swap = labels.m.includes(labels.out.at(-1)!);
-  const parts = { batch: labels.batch, m: swap ? labels.n : labels.m, n: swap ? labels.m : labels.n, k: labels.k };
-  const dims = (names: readonly string[]): Dim[] => names.map((l) => sizes.get(l)!);
-  const index =
-    (names: readonly string[]) =>
-    (at: Counters): LoopExpr[] => {
-      const values = new Map<string, LoopExpr>();
-      for (const part of ['batch', 'm', 'n', 'k'] as const) {
-        if (parts[part].every((l) => !names.includes(l))) continue;
-        const each = unflatten(dims(parts[part]), at[part] as Expr) as LoopExpr[];
-        parts[part].forEach((l, i) => values.set(l, each[i]!));
-      }
-      return names.map((l) => values.get(l)!);
-    };
-  return {
-    a: swap ? y : x,
-    b: swap ? x : y,
-    recomputed,
-    indexA: index(swap ? labels.b : labels.a),
-    indexB: index(swap ? labels.a : labels.b),
-    indexOut: index(labels.out),
-    batch: dims(parts.batch),
-    m: dims(parts.m),
-    n: dims(parts.n),
-    k: dims(parts.k),
-  };
-}
-
-const size = (dims: readonly Dim[]): LoopExpr => elements(dims) as LoopExpr;
-const counters = { batch: v('b'), m: v('m'), n: v('n'), k: v('k') } satisfies Record<string, LoopExpr>;
-
-function declare(d: ReturnType<typeof draft>, p: Product): void {
-  d.low.counter(local('b'), size(p.batch));
-  d.low.counter(local('m'), size(p.m));
-  d.low.counter(local('n'), size(p.n));
-  d.low.counter(local('k'), size(p.k));
-}
+} from '../draft.ts';
+import type { Product } from '../product.ts';
+import { counters, declare, productOf, size } from '../product.ts';
+import { cpuTile } from '../tiles.ts';
 
 /** Packs one operand: `[batch, panel, k, width]`, the last panel filled up with copies of the last row or column. */
 function pack(ctx: ScheduleContext, p: Product, side: 'a' | 'b', width: number, target: Scratch): Scheduled {
@@ -150,7 +90,7 @@ function rowsInPlace(ctx: ScheduleContext, p: Product): { readonly from: Tensor;
 export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[] {
   const t = group.members[0]!;
   const p = productOf(t, ctx.fused.recomputed.get(t));
-  const tile: Tile = { ...chooseTile(ctx.target), ...ctx.tile };
+  const tile = cpuTile(ctx);
   const probe = draft(ctx, undefined);
   const fixedM = probe.fixed(size(p.m));
   const fixedN = probe.fixed(size(p.n));

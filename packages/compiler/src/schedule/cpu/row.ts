@@ -2,61 +2,19 @@
  * The template of row reductions: softmax, norms and their gradients. Each row is walked a few times while it is in cache:
  * once for each level of reductions that build on each other, and once for what is written at full width.
  */
-import type { DType, Expr, Tensor } from '@sinter/ir';
-import { constantExpr, elements, flatIndex, sameShape, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse/group.ts';
-import { isData } from '../fuse/group.ts';
-import type { LoopExpr, Stmt } from '../loop/language.ts';
-import { load, store } from '../loop/language.ts';
-import { mapExprs } from '../loop/walk.ts';
-import type { ScheduleContext, Scheduled } from './draft.ts';
-import { draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v } from './draft.ts';
+import type { Expr, Tensor } from '@sinter/ir';
+import { elements, flatIndex, sameShape, unflatten } from '@sinter/ir';
+import type { Group } from '../../fuse/group.ts';
+import type { LoopExpr, Stmt } from '../../loop/language.ts';
+import { load, store } from '../../loop/language.ts';
+import { mapExprs } from '../../loop/walk.ts';
+import type { ScheduleContext, Scheduled } from '../draft.ts';
+import { draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v } from '../draft.ts';
+import { combine, initial, levels } from '../reduction.ts';
 import { rowsPerBlock } from './map.ts';
 
 /** Partial results of one reduction: two vectors, so that one addition need not wait for the other. */
 const lanes = 8;
-
-/** The pass in which each reduction is made: after those that its operand is computed from. */
-export function levels(group: Group): Map<Tensor, number> {
-  const members = new Set(group.members);
-  const out = new Map<Tensor, number>();
-  for (const t of group.members) {
-    if (t.op.kind !== 'reduce') continue;
-    let level = 0;
-    const seen = new Set<Tensor>();
-    const visit = (x: Tensor): void => {
-      if (seen.has(x)) return;
-      seen.add(x);
-      if (out.has(x)) {
-        level = Math.max(level, out.get(x)! + 1);
-        return;
-      }
-      if (
-        isData(x) ||
-        (x.op.kind === 'reduce' && !members.has(x)) ||
-        x.op.kind === 'contract' ||
-        x.op.kind === 'scatter'
-      )
-        return;
-      x.inputs.forEach(visit);
-    };
-    visit(t.inputs[0]!);
-    out.set(t, level);
-  }
-  return out;
-}
-
-/** `combine` over expressions that may hold loads. */
-export function combine(t: Tensor, a: LoopExpr, b: LoopExpr): LoopExpr {
-  if (t.op.kind !== 'reduce') throw new TypeError();
-  return t.op.combine(a as Expr, b as Expr);
-}
-/** The value that a reduction starts from. */
-export function initial(t: Tensor): LoopExpr {
-  if (t.op.kind !== 'reduce') throw new TypeError();
-  const dtype = t.dtype as DType;
-  return constantExpr(t.op.init(dtype), dtype);
-}
 
 /** Schedules a group of reductions over the innermost axis with the maps around them. */
 export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {

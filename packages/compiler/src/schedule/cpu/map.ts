@@ -1,9 +1,8 @@
 /** The template of maps: one pass over the elements, flat where every operand is, else row by row. */
-import type { Expr } from '@sinter/ir';
-import { elements, flatIndex, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse/group.ts';
-import type { LoopExpr, Stmt } from '../loop/language.ts';
-import type { Draft, ScheduleContext, Scheduled } from './draft.ts';
+import { elements, unflatten } from '@sinter/ir';
+import type { Group } from '../../fuse/group.ts';
+import type { LoopExpr, Stmt } from '../../loop/language.ts';
+import type { ScheduleContext, Scheduled } from '../draft.ts';
 import {
   dependsOn,
   draft,
@@ -13,12 +12,13 @@ import {
   local,
   loop,
   operations,
+  outputsAt,
   readElsewhere,
   replace,
   storeAll,
   v,
   eachOf,
-} from './draft.ts';
+} from '../draft.ts';
 
 /** Elements that a thread takes at a time. */
 const block = 4096;
@@ -28,25 +28,13 @@ export function scheduleMap(ctx: ScheduleContext, group: Group): Scheduled {
   return flat(ctx, group) ?? rows(ctx, group);
 }
 
-interface Output {
-  readonly to: string;
-  readonly at: LoopExpr;
-  readonly value: LoopExpr;
-}
-
-function lowerOutputs(d: Draft, group: Group, at: readonly LoopExpr[]): Output[] {
-  const position = d.low.simplify(flatIndex(group.space, at as readonly Expr[]));
-  const values = group.outputs.map((t) => d.low.at(t, at));
-  return group.outputs.map((t, i) => ({ to: d.buffer(t, 'write'), at: position, value: values[i]! }));
-}
-
 /** All elements in one row: possible when each operand is read at the position that is written, or at one fixed place. */
 function flat(ctx: ScheduleContext, group: Group): Scheduled | undefined {
   const d = draft(ctx, group);
   const total = elements(group.space) as LoopExpr;
   d.low.counter(local('f'), total);
   const f = v('f');
-  const outputs = lowerOutputs(d, group, unflatten(group.space, f) as LoopExpr[]);
+  const outputs = outputsAt(d, group, unflatten(group.space, f) as LoopExpr[]);
   const values = outputs.map((o) => o.value);
   let possible = true;
   eachOf(values, (x) => {
@@ -85,7 +73,7 @@ function rows(ctx: ScheduleContext, group: Group): Scheduled {
   const [count, width] = [elements(outer) as LoopExpr, elements([last]) as LoopExpr];
   d.low.counter(local('r'), count);
   d.low.counter(local('j'), width);
-  const outputs = lowerOutputs(d, group, [...unflatten(outer, v('r')), v('j')] as LoopExpr[]);
+  const outputs = outputsAt(d, group, [...unflatten(outer, v('r')), v('j')] as LoopExpr[]);
   const keep = readElsewhere(
     outputs.map((o) => o.value),
     outputs[0]!.at,

@@ -1,12 +1,12 @@
 /** The template of reductions that keep the innermost axis: vectors of columns, each summed down its own way. */
 import type { Expr, Tensor } from '@sinter/ir';
 import { e, elements, flatIndex, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse/group.ts';
-import type { LoadExpr, LoopExpr, Stmt } from '../loop/language.ts';
-import { load, store } from '../loop/language.ts';
-import type { ScheduleContext, Scheduled } from './draft.ts';
-import { draft, ix, kernelName, lastOf, local, loop, operations, readElsewhere, replace, v } from './draft.ts';
-import { combine, initial } from './row.ts';
+import type { Group } from '../../fuse/group.ts';
+import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
+import { load, store } from '../../loop/language.ts';
+import type { ScheduleContext, Scheduled } from '../draft.ts';
+import { draft, ix, kernelName, lastOf, local, loop, operations, readElsewhere, replace, v } from '../draft.ts';
+import { combine, initial } from '../reduction.ts';
 
 /** Columns of one block: a cache line of floats. */
 const block = 16;

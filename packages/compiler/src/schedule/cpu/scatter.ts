@@ -4,11 +4,11 @@
  */
 import type { Tensor } from '@sinter/ir';
 import { dimExpr, e, elements, unflatten } from '@sinter/ir';
-import type { Group } from '../fuse/group.ts';
-import type { LoadExpr, LoopExpr } from '../loop/language.ts';
-import { load, store } from '../loop/language.ts';
-import type { ScheduleContext, Scheduled } from './draft.ts';
-import { draft, ix, kernelName, local, loop, operations, replace, v } from './draft.ts';
+import type { Group } from '../../fuse/group.ts';
+import type { LoadExpr, LoopExpr } from '../../loop/language.ts';
+import { load, store } from '../../loop/language.ts';
+import type { ScheduleContext, Scheduled } from '../draft.ts';
+import { draft, ix, kernelName, local, loop, operations, replace, v } from '../draft.ts';
 
 /** Blocks of rows: enough for the threads of a CPU to share, few enough that looking through the indices costs little. */
 const blocks = 32;
