@@ -190,7 +190,9 @@ export function valueType(dtype: DType): 'f32' | 'i32' | 'u32' | 'bool' {
 function cast(x: Text, from: DType, to: DType, need: Need): Text {
   if (to === 'bool') {
     if (from === 'bool') return x;
-    return unequal(x, atom(isFloat(from) ? '0.0' : from === 'u32' ? '0u' : '0'));
+    // NaN is not zero; WGSL's `!=` may say otherwise.
+    if (isFloat(from)) return not(equal(x, atom('0.0')));
+    return unequal(x, atom(from === 'u32' ? '0u' : '0'));
   }
   if (isFloat(to)) return isFloat(from) ? x : call('f32', x);
   if (isFloat(from)) {
@@ -251,11 +253,15 @@ function digits(value: number, dtype: DType): string {
   }
 }
 
+/** The largest f32: WGSL refuses a decimal beyond it, even one that would round to it. */
+const largest = 3.4028234663852886e38;
+
 /** The shortest decimal that reads back as the same f32. */
 function shortest(value: number): string {
+  const exact = Math.fround(value);
   for (let count = 1; count < 9; count++) {
     const short = Number(value.toPrecision(count));
-    if (Math.fround(short) === Math.fround(value)) return String(short);
+    if (Math.fround(short) === exact && Math.abs(short) <= largest) return String(short);
   }
-  return String(value);
+  return String(exact);
 }
