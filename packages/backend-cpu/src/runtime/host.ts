@@ -16,6 +16,13 @@ export function coreCount(): number {
   return node?.('node:os').availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
 }
 
+/** The number of threads to run on: what is asked for, else what can run at once, at most 16. */
+export function threadCount(asked = Math.min(coreCount(), 16)): number {
+  if (!Number.isInteger(asked) || asked < 1)
+    throw new BackendError(`cpu: threads is ${asked}; give a whole number from 1`);
+  return asked;
+}
+
 /** Starts `worker.js`. `heard` gets its messages, `died` what it could not catch itself. */
 export function startThread(heard: (message: unknown) => void, died: (why: string) => void): Thread {
   if (node) {

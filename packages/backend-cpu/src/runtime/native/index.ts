@@ -3,6 +3,7 @@ import type { Artifact, LoadOptions, Program, Runtime } from '@sinter/compiler/a
 import { BackendError, codeOf, contractVersion } from '@sinter/compiler/artifact';
 import { compileLibrary } from './build.ts';
 import type { CCompiler } from './compiler.ts';
+import { threadCount } from '../host.ts';
 import { builtin, findCompiler } from './compiler.ts';
 import type { Library } from './library.ts';
 import { koffiFault, openLibrary } from './library.ts';
@@ -22,18 +23,22 @@ export interface NativeRuntime extends Runtime {
   readonly compiler: CCompiler;
 }
 
+/** Options of {@link nativeRuntime}. */
+export interface NativeRuntimeOptions {
+  /** Threads that a program runs on, at least 1. Default: as many as the machine runs at once, at most 16. */
+  readonly threads?: number;
+  /** The C compiler, a command or a path. Default: the first of `cc`, `gcc` and `clang` that works. */
+  readonly cc?: string;
+}
+
 /**
- * The runtime of artifacts that `cpu({ target: 'native' })` built.
+ * The runtime of artifacts that `cpu({ target: 'native' })` built. It compiles their C when they are loaded for the first
+ * time, and needs Node, a C compiler and the package `koffi`.
  *
  * @throws BackendError where there is no C compiler or no `koffi`; it says what to install.
  */
-export function nativeRuntime({
-  threads,
-  cc,
-}: {
-  readonly threads: number;
-  readonly cc?: string | undefined;
-}): NativeRuntime {
+export function nativeRuntime({ threads: wanted, cc }: NativeRuntimeOptions = {}): NativeRuntime {
+  const threads = threadCount(wanted);
   const compiler = findCompiler(cc);
   const fault = koffiFault();
   if (fault !== undefined) throw new BackendError(fault);
