@@ -55,6 +55,11 @@ export function lacking(
   return undefined;
 }
 
+/** Milliseconds to wait for the news that a device was lost. */
+const patience = 100;
+/** So many compiled kernels are kept for programs to come. */
+const keptPipelines = 1000;
+
 /** A device with what is kept for it. */
 export class Device {
   readonly gpu: GPUDevice;
@@ -97,6 +102,8 @@ export class Device {
     if (known) return known;
     const made = this.#compile(kernel);
     this.#pipelines.set(kernel.text, made);
+    const oldest = this.#pipelines.keys().next().value;
+    if (this.#pipelines.size > keptPipelines && oldest !== undefined) this.#pipelines.delete(oldest);
     made.catch(() => this.#pipelines.delete(kernel.text));
     return made;
   }
@@ -110,62 +117,83 @@ export class Device {
       const { pipeline: layout } = this.layout(bindings);
       return await gpu.createComputePipelineAsync({ label: name, layout, compute: { module, entryPoint: entry } });
     } catch (error) {
-      const { messages } = await module.getCompilationInfo();
-      await wrong;
+      const { messages } = await module.getCompilationInfo().catch(() => ({ messages: [] as GPUCompilationMessage[] }));
+      await wrong.catch(() => null);
       const said = messages.filter((m) => m.type === 'error').map((m) => `${m.lineNum}:${m.linePos} ${m.message}`);
-      throw this.error(`kernel '${name}' does not compile: ${said.join('; ') || (error as Error).message}`);
+      const why = said.length > 0 ? new Error(said.join('; ')) : error;
+      throw await this.failure(`kernel '${name}' does not compile`, why);
     }
   }
 
   /** Does `work` and waits until the device has checked it. What it finds becomes a `BackendError` that begins with `who`. */
   async checked<T>(who: string, work: () => T): Promise<T> {
     const check = this.watch();
-    let result: T;
+    let result: T | undefined;
+    let thrown: unknown;
     try {
       result = work();
-    } finally {
-      check.end();
+    } catch (error) {
+      thrown = error;
     }
+    check.end();
     await check.passed(who);
-    return result;
+    if (thrown !== undefined) throw await this.failure(who, thrown);
+    return result as T;
   }
 
-  /** Watches for errors of what is called until `end`. */
+  /** Watches for errors of what is called until `end`; `passed` throws what was found. */
   watch(): { end(): void; passed(who: string): Promise<void> } {
     const { gpu } = this;
     gpu.pushErrorScope('out-of-memory');
     gpu.pushErrorScope('validation');
-    let found: Promise<readonly (GPUError | null)[]> = Promise.resolve([]);
+    let found: Promise<readonly [invalid: GPUError | null, memory: GPUError | null]>;
     return {
       end: () => {
         found = Promise.all([gpu.popErrorScope(), gpu.popErrorScope()]);
         found.catch(() => undefined);
       },
       passed: async (who) => {
-        const errors = await found.catch((error: unknown) => {
-          throw this.error(`${who}: ${(error as Error).message}`);
+        const [invalid, memory] = await found.catch(async (error: unknown) => {
+          throw await this.failure(who, error);
         });
-        const [invalid, memory] = errors;
-        if (memory) throw this.error(`${who}: out of memory: ${memory.message}`);
+        if (memory) throw this.error(`${who}: out of memory${memory.message ? `: ${memory.message}` : ''}`);
         if (invalid) throw this.error(`${who}: ${invalid.message}`);
+        if (this.lost !== undefined) throw this.error(who);
       },
     };
   }
 
-  /** An error, or that the device was lost, which is behind whatever else is said. */
+  /** An error that says, if that is so, that the device was lost. */
   error(message: string): BackendError {
     if (this.lost === undefined) return new BackendError(message);
     return new BackendError(
       `${message}: the device was lost (${this.lost}); call restore() on a program to go on with a new device and the last copies of the state`,
     );
   }
+
+  /** What became of something that failed. A loss is told a little later than the failures that come of it. */
+  async failure(who: string, error: unknown): Promise<BackendError> {
+    if (error instanceof BackendError) return error;
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, patience))]);
+    return this.error(`${who}: ${(error as Error).message || (error as Error).name}`);
+  }
+
+  /** Ends a device that was requested here. */
+  destroy(): void {
+    this.lost ??= 'its last program was closed';
+    this.gpu.destroy();
+  }
 }
+
+/** Milliseconds that a device stays without a program. */
+const linger = 1000;
 
 /** Where programs get their device from: one that was handed over, or one that is requested when it is first needed. */
 export class DeviceSource {
   readonly #options: AdapterOptions;
   readonly #given: GPUDevice | undefined;
   #current: Promise<Device | undefined> = Promise.resolve(undefined);
+  #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: AdapterOptions, given?: GPUDevice) {
     this.#options = options;
@@ -191,18 +219,27 @@ export class DeviceSource {
     if (replacement) {
       if (current?.gpu !== replacement) device = new Device(replacement, false);
     } else if (!current || current.lost !== undefined) {
-      if (current?.gpu === this.#given && this.#given && current)
+      if (current && this.#given)
         throw new BackendError('webgpu: the device that was handed over is lost; hand over a new one: restore(device)');
       device = this.#given ? new Device(this.#given, false) : new Device(await requestDevice(this.#options), true);
     }
     device!.users++;
+    clearTimeout(this.#idle);
     return device!;
   }
 
-  /** One user less: with the last one a device that was requested here ends. */
+  /**
+   * One user less. A device that was requested here stays a moment longer than its last user, so that closing one program and
+   * loading the next does not compile everything again; it does not keep the process alive.
+   */
   release(device: Device): void {
     if (--device.users > 0 || !device.owned) return;
-    device.lost ??= 'its last program was closed';
-    device.gpu.destroy();
+    if (device.lost !== undefined) return;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (device.users === 0) device.destroy();
+    }, linger);
+    // A number in browsers, which have nothing that could be kept alive.
+    (this.#idle as unknown as { unref?(): void }).unref?.();
   }
 }

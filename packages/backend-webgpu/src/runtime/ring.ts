@@ -61,14 +61,23 @@ export class Ring {
     );
   }
 
-  /** Gives a buffer back once the device is done with what was submitted. */
-  async give({ buffer }: Slot): Promise<void> {
+  /** Gives a buffer back; it is free once the device is done with what was submitted. */
+  async give(slot: Slot): Promise<void> {
     try {
-      if (this.#direction === 'up') await buffer.mapAsync(mapMode.write);
-      this.#free.push(buffer);
-    } finally {
-      this.#waiting.shift()?.();
+      if (this.#direction === 'up') await slot.buffer.mapAsync(mapMode.write);
+    } catch (error) {
+      this.drop(slot);
+      throw error;
     }
+    this.#free.push(slot.buffer);
+    this.#waiting.shift()?.();
+  }
+
+  /** Gives up a buffer of which nobody knows what became of it. */
+  drop({ buffer }: Slot): void {
+    buffer.destroy();
+    this.#count--;
+    this.#waiting.shift()?.();
   }
 
   /** Frees what nobody uses. */

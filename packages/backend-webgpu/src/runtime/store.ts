@@ -11,6 +11,7 @@ import { showBytes } from './bytes.ts';
 import type { Device, DeviceSource } from './device.ts';
 import { mapMode, usage } from './device.ts';
 import { bufferBytes } from './layout.ts';
+import type { Slot } from './ring.ts';
 import { Ring } from './ring.ts';
 
 /** A state tensor. */
@@ -111,7 +112,7 @@ export class Store implements StateHandle {
       throw new BackendError(
         'this state is gone: its last program was closed; read it before, or load a program again',
       );
-    if (this.#on.device.lost !== undefined) throw this.#on.device.error('nothing runs any more');
+    if (this.#on.device.lost !== undefined) throw this.#on.device.error('webgpu');
     return this.#on;
   }
 
@@ -141,9 +142,7 @@ export class Store implements StateHandle {
         resident.leave();
         for (const name of Object.keys(fresh)) this.#drop(name);
         this.#endIfUnused();
-        throw error instanceof BackendError
-          ? error
-          : device.error(`program '${artifact.name}' cannot be loaded: ${(error as Error).message}`);
+        throw await device.failure(`program '${artifact.name}' cannot be loaded`, error);
       }
     });
   }
@@ -166,20 +165,10 @@ export class Store implements StateHandle {
     const from = upBytes > 0 ? await up.take(upBytes, work.who) : undefined;
     const to = downBytes > 0 ? await down.take(downBytes, work.who) : undefined;
     const check = device.watch();
+    let thrown: unknown;
     try {
       const encoder = device.gpu.createCommandEncoder({ label: work.who });
-      if (from) {
-        const memory = from.buffer.getMappedRange();
-        let at = 0;
-        for (const { data, buffer, offset, bytes } of work.up) {
-          new Uint8Array(memory, at, data.byteLength).set(
-            new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-          );
-          encoder.copyBufferToBuffer(from.buffer, at, buffer, offset, bytes);
-          at += bytes;
-        }
-        from.buffer.unmap();
-      }
+      if (from) copyIn(encoder, from.buffer, work.up);
       work.encode(encoder);
       let at = 0;
       for (const { buffer, offset, bytes } of work.down) {
@@ -187,30 +176,44 @@ export class Store implements StateHandle {
         at += bytes;
       }
       device.gpu.queue.submit([encoder.finish()]);
-    } finally {
-      check.end();
+    } catch (error) {
+      thrown = error;
+    }
+    check.end();
+    if (thrown !== undefined) {
+      if (from) up.drop(from);
+      if (to) down.drop(to);
+      throw await device.failure(work.who, thrown);
     }
     const arrive = async (): Promise<ArrayBuffer[]> => {
-      const back = from && up.give(from);
-      try {
-        if (to) await to.buffer.mapAsync(mapMode.read, 0, downBytes);
-        else if (!from) await device.gpu.queue.onSubmittedWorkDone();
-        await back;
-      } catch (error) {
+      const [arrays] = await Promise.all([
+        to ? this.#copyOut(down, to, work.down) : [],
+        from && up.give(from),
+        !from && !to && device.gpu.queue.onSubmittedWorkDone(),
+      ]).catch(async (error: unknown) => {
         await check.passed(work.who);
-        throw device.error(`${work.who}: ${(error as Error).message}`);
-      }
-      let at = 0;
-      const memory = to?.buffer.getMappedRange(0, downBytes);
-      const arrays = work.down.map(({ bytes }) => memory!.slice((at += bytes) - bytes, at));
-      if (to) {
-        to.buffer.unmap();
-        await down.give(to);
-      }
+        throw await device.failure(work.who, error);
+      });
       await check.passed(work.who);
       return arrays;
     };
     return this.#flight(arrive());
+  }
+
+  /** The bytes that have come back, each transfer's in an array of its own. */
+  async #copyOut(down: Ring, to: Slot, transfers: readonly Transfer[]): Promise<ArrayBuffer[]> {
+    try {
+      await to.buffer.mapAsync(mapMode.read, 0, total(transfers));
+    } catch (error) {
+      down.drop(to);
+      throw error;
+    }
+    const memory = to.buffer.getMappedRange(0, total(transfers));
+    let at = 0;
+    const arrays = transfers.map(({ bytes }) => memory.slice((at += bytes) - bytes, at));
+    to.buffer.unmap();
+    await down.give(to);
+    return arrays;
   }
 
   /** Goes on after a loss: a new device, the last copies of the state, every program made again. */
@@ -296,7 +299,7 @@ export class Store implements StateHandle {
       return to.getMappedRange().slice(0);
     } catch (error) {
       await check.passed(who);
-      throw device.error(`${who}: ${(error as Error).message}`);
+      throw await device.failure(who, error);
     } finally {
       to.destroy();
     }
@@ -330,6 +333,18 @@ export class Store implements StateHandle {
     if (!held) throw new BackendError(`there is no state '${name}'; near it: ${near(name, this.#tensors.keys())}`);
     return held;
   }
+}
+
+/** Fills a mapped buffer with inputs, and copies them from there to where they belong. */
+function copyIn(encoder: GPUCommandEncoder, from: GPUBuffer, transfers: Work['up']): void {
+  const memory = from.getMappedRange();
+  let at = 0;
+  for (const { data, buffer, offset, bytes } of transfers) {
+    new Uint8Array(memory, at, data.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    encoder.copyBufferToBuffer(from, at, buffer, offset, bytes);
+    at += bytes;
+  }
+  from.unmap();
 }
 
 const total = (transfers: readonly Transfer[]): number => transfers.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -2,9 +2,9 @@
  * A kernel of the loop language as one WGSL module. The grid is workgroups, folded into two dimensions; a `local` loop is the
  * threads of a workgroup; `register` storage is variables; everything else reads as it does in the loop language.
  */
-import type { AllocStmt, ForStmt, Kernel, KernelBuffer, LoopExpr, Stmt } from '@sinter/compiler';
+import type { AllocStmt, ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, Stmt } from '@sinter/compiler';
 import { BackendError, bodyOf, exprsOf } from '@sinter/compiler';
-import type { DType, Expr } from '@sinter/ir';
+import type { DType, Expr, OpExpr } from '@sinter/ir';
 import { scalarFunction, substitute } from '@sinter/ir';
 import { helperCode } from './helpers.ts';
 import type { HelperName } from './helpers.ts';
@@ -89,14 +89,20 @@ export function printKernel(kernel: Kernel, dims: readonly string[], abilities: 
   for (const d of kernel.dims) values.set(d, atom(`sizes.${fields.get(d) ?? fail(`the plan has no size '${d}'`)}`));
 
   // ---- expressions
+  /** The values of operations on constants, in the statement at hand. */
+  const folded = new Map<LoopExpr, number | undefined>();
   const constantOf = (x: LoopExpr): number | undefined => {
     if (x.k === 'const') return x.value;
     if (x.k === 'var') return values.get(x.name)?.constant;
     if (x.k !== 'op') return undefined;
+    if (folded.has(x)) return folded.get(x);
     const args = x.args.map(constantOf);
-    if (args.some((a) => a === undefined)) return undefined;
-    const [a, b = 0, c = 0] = args as number[];
-    return scalarFunction(x.op, x.args[x.op === 'select' ? 1 : 0]!.dtype, x.dtype)(a!, b, c);
+    const [a = 0, b = 0, c = 0] = args;
+    const value = args.some((arg) => arg === undefined)
+      ? undefined
+      : scalarFunction(x.op, operandType(x), x.dtype)(a, b, c);
+    folded.set(x, value);
+    return value;
   };
   const constant = (value: number, dtype: DType): Text => {
     if (valueType(dtype) === 'f32') {
@@ -129,8 +135,7 @@ export function printKernel(kernel: Kernel, dims: readonly string[], abilities: 
         const [a, b] = x.args.map((arg) => (arg.dtype === 'i32' ? constantOf(arg) : undefined));
         if (x.dtype === 'i32' && (x.op === 'add' || x.op === 'sub') && b === 0) return expression(x.args[0]!);
         if (x.dtype === 'i32' && x.op === 'add' && a === 0) return expression(x.args[1]!);
-        const from = x.args[x.op === 'select' ? 1 : 0]!.dtype;
-        return spell(x.op, from, x.dtype, x.args.map(expression), need);
+        return spell(x.op, operandType(x), x.dtype, x.args.map(expression), need);
       }
       default:
         return x satisfies never;
@@ -226,22 +231,8 @@ export function printKernel(kernel: Kernel, dims: readonly string[], abilities: 
     line(`for (var ${name} = 0; ${name} < ${count.text}; ${name}++) {`);
     block(s.body);
   };
-  const touchesRegisters = (s: Stmt): boolean => {
-    const names = new Set<string>();
-    const visit = (x: LoopExpr): void => {
-      if (x.k === 'load') {
-        names.add(x.from);
-        visit(x.at);
-      } else if (x.k === 'op') x.args.forEach(visit);
-    };
-    const walk = (inner: Stmt): void => {
-      exprsOf(inner).forEach(visit);
-      if (inner.k === 'store') names.add(inner.to);
-      bodyOf(inner).forEach(walk);
-    };
-    walk(s);
-    return [...names].some((n) => storage.get(n)?.memory === 'register');
-  };
+  const touchesRegisters = (s: Stmt): boolean =>
+    [...touched(s)].some((name) => storage.get(name)?.memory === 'register');
   const block = (body: readonly Stmt[]): void => {
     depth++;
     body.forEach(statement);
@@ -250,6 +241,7 @@ export function printKernel(kernel: Kernel, dims: readonly string[], abilities: 
   };
   const updates = kernel.buffers.some((b) => b.access === 'update');
   const statement = (s: Stmt): void => {
+    folded.clear();
     switch (s.k) {
       case 'let':
         define(s);
@@ -382,6 +374,27 @@ export function printKernel(kernel: Kernel, dims: readonly string[], abilities: 
     sharedBytes,
     f16: usesF16.yes,
   };
+}
+
+/** The dtype that decides how an op is spelled: that of its operands. */
+function operandType(x: OpExpr<LoadExpr>): DType {
+  return x.args[x.op === 'select' ? 1 : 0]!.dtype;
+}
+
+/** The names that a statement, with all that is inside of it, loads from or stores to. */
+function touched(s: Stmt, seen = new Set<LoopExpr>(), names = new Set<string>()): Set<string> {
+  const visit = (x: LoopExpr): void => {
+    if (seen.has(x)) return;
+    seen.add(x);
+    if (x.k === 'load') {
+      names.add(x.from);
+      visit(x.at);
+    } else if (x.k === 'op') x.args.forEach(visit);
+  };
+  exprsOf(s).forEach(visit);
+  if (s.k === 'store') names.add(s.to);
+  for (const inner of bodyOf(s)) touched(inner, seen, names);
+  return names;
 }
 
 /** What a kernel does, as a comment. */
