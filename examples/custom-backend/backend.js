@@ -138,7 +138,7 @@ const kernel = (k) => {
 // ---- 3. State
 
 /** The tensors that programs share, and the queue in which their runs, reads and writes take turns. @implements {StateHandle} */
-class State {
+export class State {
   /** @type {Map<string, { port: Port, data: Data }>} */
   tensors = new Map();
   users = 0;
@@ -216,15 +216,16 @@ const library = {
   toInteger,
 };
 
-/** Makes a program that runs on this thread. @returns {Program} */
-function program(/** @type {Artifact} */ artifact, /** @type {State} */ state) {
-  const { name, inputs, outputs, buffers, steps, constants } = artifact;
-  const code = artifact.code['kernels.js'];
+/** The kernels of an artifact, by index. @returns {((sizes: Sizes, ...buffers: Data[]) => void)[]} */
+export function compileKernels(/** @type {Artifact} */ { name, code: { 'kernels.js': code } }) {
   if (!code) throw new BackendError(`program '${name}': the artifact has no 'kernels.js'; build it again`);
-  /** @type {((sizes: Sizes, ...buffers: Data[]) => void)[]} */
-  const kernels = new Function(...Object.keys(library), new TextDecoder().decode(code))(...Object.values(library));
-  state.join(artifact);
+  return new Function(...Object.keys(library), new TextDecoder().decode(code))(...Object.values(library));
+}
 
+/** Makes a program that runs on this thread. @type {(a: Artifact, s: State, kernels: ReturnType<typeof compileKernels>) => Program} */
+export function program(artifact, state, kernels) {
+  const { name, inputs, outputs, buffers, steps, constants } = artifact;
+  state.join(artifact);
   /** What outlives runs, by buffer. All else shares an arena, in which buffers that are not alive together may overlap. */
   const kept = buffers.map((b) => constants[b.name]);
   for (const [key, { buffer }] of Object.entries(artifact.state)) kept[buffer] = state.find(key).data;
@@ -291,7 +292,7 @@ export function javascript() {
       if (artifact.backend !== name)
         throw new BackendError(`${what} was built for '${artifact.backend}', not for '${name}'; build it again`);
       if (!(state instanceof State)) throw new BackendError(`${what}: the state to share is that of another backend`);
-      return program(artifact, state);
+      return program(artifact, state, compileKernels(artifact));
     },
   };
 }
