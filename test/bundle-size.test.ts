@@ -10,7 +10,7 @@ import { rolldown } from 'rolldown';
 import { describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const limit = 30 * 1024;
+const limit = 30_000;
 
 const runtimes = [
   { backend: 'backend-cpu', create: 'cpuRuntime', workers: ['src/runtime/worker.js'] },

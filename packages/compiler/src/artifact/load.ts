@@ -7,7 +7,6 @@ import type { BundleReader, ReadOptions } from './reader.ts';
 import { entryOf, openBundle } from './reader.ts';
 import type { LoadProgress, Runtime } from './runtime.ts';
 import { contractVersion } from './runtime.ts';
-import { runChecks } from './self-check.ts';
 import type { ByteSource } from './source.ts';
 
 /** Options of {@link loadBundle}. */
@@ -78,7 +77,11 @@ export async function loadBundle(
       );
     await writeWeights(reader, state, read('weights'));
     signal?.throwIfAborted();
-    if (options.selfCheck) await runChecks(reader, programs, state, read('check'));
+    if (options.selfCheck) {
+      // Fetched by those who want it.
+      const { runChecks } = await import('./self-check.ts');
+      await runChecks(reader, programs, state, read('check'));
+    }
     return {
       programs,
       state,

@@ -1,7 +1,7 @@
 /** Opens `.sinter` files: the manifest first, everything else when it is asked for, and nothing that is not verified. */
 import { ArtifactError } from './errors.ts';
 import type { Artifact } from './format.ts';
-import type { Manifest, ManifestEntry, Part } from './manifest.ts';
+import type { Manifest, ManifestEntry } from './manifest.ts';
 import { headBytes, padded, parseHead, parseManifest, partOf, sha256 } from './manifest.ts';
 import { near } from './near.ts';
 import type { Piece, Span } from './pieces.ts';
@@ -66,12 +66,13 @@ export async function openBundle(
     let done = 0;
     for (const file of new Set(spans.map((span) => span.part.file))) {
       const of = spans.filter((span) => span.part.file === file);
-      const from = file === undefined ? source : await openBeside(source, file, of[0]!.part);
+      const from = file === undefined ? source : await openBeside(source, file);
       for await (const piece of verified(from, file === undefined ? start : 0, of, signal)) {
         yield piece;
         done += piece.bytes.length;
         onProgress?.(done, total);
       }
+      if (file !== undefined) await checkLength(from, of[0]!.part.bytes);
     }
   }
 
@@ -163,13 +164,11 @@ async function checkLength(source: ByteSource, bytes: number): Promise<void> {
     : new ArtifactError('damaged', `${source.name} has ${size - bytes} bytes more than belong to it; fetch it again`);
 }
 
-async function openBeside(source: ByteSource, name: string, part: Part): Promise<ByteSource> {
+function openBeside(source: ByteSource, name: string): ByteSource | Promise<ByteSource> {
   if (!source.beside)
     throw new ArtifactError(
       'weights',
       `the weights of ${source.name} are in '${name}' beside it; give the source a 'beside' that opens it`,
     );
-  const opened = await source.beside(name);
-  await checkLength(opened, part.bytes);
-  return opened;
+  return source.beside(name);
 }

@@ -77,7 +77,6 @@ test('every source gives the same bytes, forward, backward and across its end', 
   const same = async (got: AsyncIterable<Uint8Array>, want: Uint8Array): Promise<boolean> =>
     Buffer.compare(await collect(got), want) === 0;
   for (const [kind, source] of Object.entries(await sources())) {
-    expect(await source.size(), kind).toBe(bytes.length);
     for (const [offset, length] of [
       [0, 64],
       [64, 1_500_000],
@@ -91,6 +90,7 @@ test('every source gives the same bytes, forward, backward and across its end', 
         `${kind} ${offset}`,
       ).toBe(true);
     expect(await collect(source.read(bytes.length + 5, 10)), kind).toEqual(new Uint8Array(0));
+    expect(await source.size(), kind).toBe(bytes.length);
   }
 });
 

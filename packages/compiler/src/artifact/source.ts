@@ -5,7 +5,7 @@ import { ArtifactError } from './errors.ts';
 export interface ByteSource {
   /** What it is called in messages. */
   readonly name: string;
-  /** The number of bytes, or `undefined` where that is not known beforehand. */
+  /** The number of bytes; `undefined` where that is not known, or not before something was read. */
   size(): Promise<number | undefined>;
   /**
    * `length` bytes from `offset` on; fewer where the source ends before. Reading forward is cheap everywhere; going back
@@ -101,8 +101,6 @@ export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSour
   const { fetch = (at, init) => globalThis.fetch(at, init) } = options;
   const name = String(url);
   let size: number | undefined;
-  /** Whether the server has answered; if it did not say the size then, it never will. */
-  let answered = false;
   /** A stream that can still be read forward. */
   let open: Stream | undefined;
 
@@ -113,7 +111,6 @@ export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSour
       throw new ArtifactError('source', `${name} cannot be fetched: ${(cause as Error).message}`, { cause });
     });
     const { status, statusText, ok, body } = response;
-    answered = true;
     // 416: the file ends before `offset`.
     if (status !== 416 && (!ok || !body))
       throw new ArtifactError('source', `${name} cannot be fetched: the server says ${status} ${statusText}`);
@@ -130,13 +127,7 @@ export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSour
 
   return {
     name,
-    async size() {
-      if (answered) return size;
-      const stream = await request(0, 1);
-      if (stream.whole) open = stream;
-      else release(stream);
-      return size;
-    },
+    size: async () => size,
     async *read(offset, length, signal) {
       if (length === 0) return;
       const reused = open && open.at <= offset ? open : undefined;
