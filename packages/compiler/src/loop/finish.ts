@@ -45,7 +45,12 @@ function renameBuffers(body: readonly Stmt[], rename: (name: string) => string):
 export function finishKernel(kernel: Kernel, target: Target, dims: Readonly<Record<string, DimRange>>): Kernel {
   const spelled = { ...kernel, body: mapExprs(kernel.body, (x) => decompose(x, target.spells)) };
   const ready = optimize(spelled, { unroll: true, dims });
-  return { ...ready, dims: ready.dims.filter((d) => usesName(ready.body, d)) };
+  return {
+    ...ready,
+    dims: ready.dims.filter((d) => usesName(ready.body, d)),
+    // What does nothing needs no threads.
+    workgroup: ready.body.length === 0 ? [1, 1, 1] : ready.workgroup,
+  };
 }
 
 /** A text that is equal for kernels that do the same on their buffers. */

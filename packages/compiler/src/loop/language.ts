@@ -76,14 +76,17 @@ export interface KernelBuffer {
 }
 
 /**
- * One kernel. On a CPU the body is any number of `let`s over run-time sizes and then at most one outermost `grid` loop, whose
- * iterations threads take from a counter. Without a `grid` loop one thread runs it.
+ * One kernel. The body is any number of `let`s over run-time sizes and then at most one outermost `grid` loop. On a CPU threads
+ * take its iterations from a counter. On a GPU an iteration is a workgroup: it holds `let`s, `alloc`s of shared memory, and then one
+ * `local` loop over the threads of the workgroup, in which a `barrier` stands only where all threads meet it. Without a `grid`
+ * loop one thread runs the body.
  */
 export interface Kernel {
   readonly name: string;
   readonly buffers: readonly KernelBuffer[];
   /** The run-time sizes that the body uses as `i32` variables. */
   readonly dims: readonly string[];
+  /** Threads of a workgroup, `[threads, 1, 1]`: the count of the `local` loop, 1 where there is none. */
   readonly workgroup: readonly [number, number, number];
   readonly body: readonly Stmt[];
   /** What one run costs, over the run-time sizes: floating-point operations and bytes of memory traffic. */

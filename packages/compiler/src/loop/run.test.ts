@@ -62,7 +62,7 @@ test('f16 is decoded and encoded at its border', () => {
 function groupSum(barrier: boolean): Kernel {
   const t = variable('t');
   const s = (at: LoopExpr): LoopExpr => load('s', at, 'f32');
-  return kernelOf(
+  const kernel = kernelOf(
     'sum',
     [
       { name: 'x', dtype: 'f32', access: 'read' },
@@ -87,6 +87,7 @@ function groupSum(barrier: boolean): Kernel {
       ]),
     ],
   );
+  return { ...kernel, workgroup: [8, 1, 1] };
 }
 
 test('threads of a workgroup meet at barriers, and a missing barrier shows', () => {

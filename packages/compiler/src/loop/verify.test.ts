@@ -106,3 +106,41 @@ test('plans whose steps do not fit are errors', () => {
   expect(change(0, { kernel: 0, buffers: [1, 0] })).toThrow(/writes 'x', whose role is input/);
   expect(change(1, { kernel: 1, buffers: [3, 3, 3] })).toThrow(/under another name/);
 });
+
+test('a kernel of workgroups has the form that GPUs take, and its barriers are met by all threads', () => {
+  const barrier: Stmt = { k: 'barrier' };
+  const shared: Stmt = { k: 'alloc', name: 's', dtype: 'f32', length: 8, memory: 'shared' };
+  const t = variable('t');
+  const group = (...body: Stmt[]): Stmt =>
+    loop('grid', 'g', variable('n'), () => [shared, loop('local', 't', i(8), () => body)]);
+  const verify =
+    (threads: number, ...body: Stmt[]) =>
+    () => {
+      verifyKernel({ ...kernelOf('bad', buffers, ['n'], body), workgroup: [threads, 1, 1] });
+    };
+  const inIf = (when: LoopExpr): Stmt => ({ k: 'if', when, body: [barrier] });
+  expect(
+    verify(
+      8,
+      group(
+        barrier,
+        inIf(op.lt(variable('g'), i(3))),
+        loop('serial', 'k', variable('n'), () => [barrier]),
+      ),
+    ),
+  ).not.toThrow();
+  expect(verify(4, group(barrier))).toThrow(/counts the 4 threads/);
+  expect(
+    verify(
+      8,
+      loop('grid', 'g', i(2), () => [set]),
+    ),
+  ).toThrow(/then one local loop/);
+  expect(verify(8, set, group(barrier))).toThrow(/then one grid loop/);
+  expect(verify(8, group(inIf(op.lt(t, i(3)))))).toThrow(/threads of a workgroup may disagree/);
+  expect(verify(8, group({ k: 'let', name: 'a', value: op.add(t, i(1)) }, inIf(op.lt(variable('a'), i(3)))))).toThrow(
+    /may disagree/,
+  );
+  expect(verify(8, group(inIf(op.lt(x(i(0)), f(3)))))).toThrow(/may disagree/);
+  expect(verify(8, group(loop('serial', 'k', t, (k) => [inIf(op.lt(k, i(1)))])))).toThrow(/may disagree/);
+});

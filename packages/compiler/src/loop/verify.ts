@@ -5,6 +5,7 @@ import { BackendError } from '../artifact/errors.ts';
 import type { AllocStmt, ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, Stmt } from './language.ts';
 import { exprsOf } from './language.ts';
 import { printStmt } from './print.ts';
+import { isForWorkgroups, verifyWorkgroups } from './verify-workgroups.ts';
 import { eachExpr, eachStmt } from './walk.ts';
 import type { Plan } from '../plan.ts';
 
@@ -72,7 +73,8 @@ function opFault(x: OpExpr<LoadExpr>): string | undefined {
 /**
  * Checks a kernel: every name is defined before its use and not again where it is visible (nor does it hide a buffer or a size), dtypes agree,
  * indices are `i32`, loads and stores fit the access of their buffer, loops nest as their kinds demand, and
- * `register` storage is indexed as {@link AllocStmt} promises. Throws a `BackendError` with the statement at fault.
+ * `register` storage is indexed as {@link AllocStmt} promises. Kernels of workgroups have the form that GPUs take, with
+ * barriers that all threads reach. Throws a `BackendError` with the statement at fault.
  */
 export function verifyKernel(kernel: Kernel, options: VerifyOptions = {}): void {
   let current: Stmt | undefined;
@@ -235,6 +237,13 @@ export function verifyKernel(kernel: Kernel, options: VerifyOptions = {}): void 
   for (const d of kernel.dims) define(d, { k: 'dim', dtype: 'i32' });
   checkBlock(kernel.body, []);
   current = undefined;
+  if (isForWorkgroups(kernel)) {
+    verifyWorkgroups(kernel, (why, at) => {
+      current = at;
+      return fail(why);
+    });
+    return;
+  }
 
   let grids = 0;
   eachStmt(kernel.body, (s) => {

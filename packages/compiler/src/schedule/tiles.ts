@@ -45,9 +45,9 @@ export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
  * large tiles.
  */
 export function gpuTile({ target, tile }: ScheduleContext): GpuTile {
-  const side = target.maxWorkgroup >= 256 ? 16 : 8;
+  const side = Math.min(16, 2 ** Math.floor(Math.log2(target.maxWorkgroup) / 2));
   const chosen = target.software
-    ? { mr: 8, nr: 4, mb: 8, nb: 64, shared: false, kb: 1, groups: 4 }
+    ? { mr: 8, nr: 4, mb: 8, nb: 4 * side, shared: false, kb: 1, groups: 4 }
     : { mr: 4, nr: 4, mb: 4 * side, nb: 4 * side, shared: true, kb: 16, groups: 64 };
   return { ...chosen, ...tile };
 }
