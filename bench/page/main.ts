@@ -45,8 +45,8 @@ async function drive(engine: string, name: string): Promise<Driven> {
   const work = findWork(name);
   const { sinter, jax } = work.programs;
   if (engine === 'sinter' && sinter) {
-    const { webgpu } = await import('@sinter/backend-webgpu');
-    return driveSinter(webgpu(), work, sinter);
+    const { requestDevice, webgpu } = await import('@sinter/backend-webgpu');
+    return driveSinter(webgpu({ device: await requestDevice() }), work, sinter); // planned for this very device
   }
   if (engine === 'jax-js' && jax) return driveJax(await import('@jax-js/jax'), 'webgpu', work, jax);
   if (engine === 'onnxruntime-web') {
