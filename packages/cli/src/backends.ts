@@ -1,4 +1,4 @@
-/** The backends by name. The CPU is always there; WebGPU is a package that may not be installed. */
+/** The backends by name. The CPU is always there, with C code where there is a compiler; WebGPU is a package that may not be installed. */
 import { cpuRuntime } from '@sinter/backend-cpu/runtime';
 import type { Backend } from '@sinter/compiler';
 import type * as WebGpu from '@sinter/backend-webgpu';
@@ -8,7 +8,7 @@ import type { Runtime } from '@sinter/compiler/artifact';
 import { CliError } from './errors.ts';
 
 /** The names of the backends that artifacts can be made for. */
-export const targetNames = ['cpu', 'webgpu'] as const;
+export const targetNames = ['cpu', 'cpu-native', 'webgpu'] as const;
 /** A name of a backend. */
 export type TargetName = (typeof targetNames)[number];
 
@@ -25,6 +25,8 @@ export async function backendOf(name: TargetName): Promise<Backend> {
   switch (name) {
     case 'cpu':
       return (await import('@sinter/backend-cpu')).cpu();
+    case 'cpu-native':
+      return (await import('@sinter/backend-cpu')).cpu({ target: 'native' });
     case 'webgpu':
       return (await needed<typeof WebGpu>('@sinter/backend-webgpu')).webgpu();
     default:
@@ -32,18 +34,22 @@ export async function backendOf(name: TargetName): Promise<Backend> {
   }
 }
 
-/** What loads artifacts of a backend. @throws CliError if its package is not installed, or it is a backend that nobody here knows */
+/** What loads artifacts of a backend. @throws CliError if its package is not installed, or it is a backend that nobody here knows; BackendError if there is no C compiler for native code */
 export async function runtimeOf(backend: string, { threads, adapter }: DeviceOptions): Promise<Runtime> {
   switch (backend) {
     case 'cpu':
       return cpuRuntime(threads === undefined ? {} : { threads });
+    case 'cpu-native': {
+      const { nativeRuntime } = await import('@sinter/backend-cpu/runtime/native');
+      return nativeRuntime(threads === undefined ? {} : { threads });
+    }
     case 'webgpu':
       return (await needed<typeof WebGpuRuntime>('@sinter/backend-webgpu/runtime')).webgpuRuntime(
         adapter === undefined ? {} : { name: adapter },
       );
     default:
       throw new CliError(
-        `the file was built for the backend '${backend}'; this command runs those for ${targetNames.join(' and ')}`,
+        `the file was built for the backend '${backend}'; this command runs those for ${targetNames.join(', ')}`,
       );
   }
 }

@@ -175,6 +175,7 @@ describe('inspect', () => {
     expect(out).toMatch(/in +learning_rate +f32\[\]/);
     expect(out).toMatch(/[\d.]+ KiB with batch=8, seq=16, at least .*·batch·seq.* bytes/);
     expect(out).toMatch(/[\d.]+ MiB with batch=32, seq=64/);
+    expect(out).toMatch(/word_embeddings\.weight +f32\[18, 32\] +f32 weights\n/);
     expect(out).toMatch(/124 tensors, .* on the device/);
     expect(out).toMatch(/contract_add +\d+ +.*contract, add → f32\[batch, seq, 32\].*query\.bias/);
     expect(out).toMatch(/[\d,]+ {2}weights\n/);
@@ -209,7 +210,7 @@ describe('verify', () => {
     [
       'a flipped byte in the manifest',
       (bytes: Uint8Array) => void (bytes[200]! ^= 1),
-      'its manifest is not what was written',
+      'from position 64 on are not what was written',
     ],
     ['another kind of file', (bytes: Uint8Array) => void bytes.set([0x50, 0x4b]), 'this is no .sinter file'],
   ])('refuses %s', async (_, change, message) => {
@@ -273,7 +274,7 @@ const refusals: readonly (readonly [args: string, code: number, message: string]
   ['compile BERT --entry forwards', 2, "--entry: 'forwards' is none of forward, evaluate, train_step"],
   ['compile BERT --task summarization', 2, "--task: 'summarization' is none of text-classification"],
   ['compile BERT --task feature-extraction --entry train_step', 2, "has no loss, so there is no 'train_step'"],
-  ['compile BERT --target gpu', 2, "--target: 'gpu' is none of cpu, webgpu"],
+  ['compile BERT --target gpu', 2, "--target: 'gpu' is none of cpu, cpu-native, webgpu"],
   ['compile BERT --weights f8', 2, "--weights: 'f8' is none of f32, f16"],
   ['compile BERT --adam_beta1 1.5', 1, 'adam_beta1'],
   ['compile BERT --weight_decay much', 2, "--weight_decay is 'much'; it must be a number"],

@@ -1,7 +1,9 @@
 /** `sinter devices`: what this machine can run programs on. */
 import { cpus } from 'node:os';
 import { cpuRuntime } from '@sinter/backend-cpu/runtime';
+import { nativeRuntime } from '@sinter/backend-cpu/runtime/native';
 import type { DeviceInfo } from '@sinter/backend-webgpu';
+import { BackendError } from '@sinter/compiler/artifact';
 import { Command } from 'commander';
 import { adapters } from '../backends.ts';
 import type { Io } from '../output/io.ts';
@@ -16,6 +18,8 @@ interface CpuDescription {
   readonly simd: boolean;
   /** Whether there is fused multiply-add (relaxed SIMD). */
   readonly relaxedSimd: boolean;
+  /** The C compiler for native code, or why there is none. */
+  readonly native: { readonly compiler: string } | { readonly missing: string };
 }
 
 /** Makes the command. */
@@ -32,20 +36,41 @@ export function devicesCommand(io: Io): Command {
 }
 
 async function describeCpu(): Promise<CpuDescription> {
-  const { threads, fma, supports } = cpuRuntime();
-  const simd = (await supports?.({ features: ['simd128'], limits: {} })) === undefined;
-  return { name: cpus()[0]?.model.trim() ?? 'unknown', threads, simd, relaxedSimd: fma };
+  const wasm = cpuRuntime();
+  const lacks = await wasm.supports?.({ features: ['simd128'], limits: {} });
+  return {
+    name: cpus()[0]?.model.trim() ?? 'unknown',
+    threads: wasm.threads,
+    simd: lacks === undefined,
+    relaxedSimd: wasm.fma,
+    native: describeNative(),
+  };
+}
+
+function describeNative(): CpuDescription['native'] {
+  try {
+    return { compiler: nativeRuntime().compiler.command };
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    return { missing: error.message };
+  }
 }
 
 function show(cpu: CpuDescription, webgpu: readonly DeviceInfo[] | undefined): string {
-  const vectors = !cpu.simd
+  const { name, threads, simd, relaxedSimd, native } = cpu;
+  const vectors = !simd
     ? 'no SIMD: programs do not run here'
-    : `SIMD, ${cpu.relaxedSimd ? 'relaxed SIMD (fused multiply-add)' : 'no relaxed SIMD'}`;
-  const lines = [`cpu     ${cpu.name}: ${cpu.threads} ${cpu.threads === 1 ? 'thread' : 'threads'}, ${vectors}`];
-  if (webgpu === undefined) lines.push('webgpu  not installed: npm install @sinter/backend-webgpu');
-  else if (webgpu.length === 0) lines.push('webgpu  no adapter');
-  else for (const adapter of webgpu) lines.push(`webgpu  ${showAdapter(adapter)}`);
-  return `${lines.join('\n')}\n`;
+    : `SIMD, ${relaxedSimd ? 'relaxed SIMD (fused multiply-add)' : 'no relaxed SIMD'}`;
+  const lines = [
+    ['cpu', `${name}: ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${vectors}`],
+    ['cpu-native', 'compiler' in native ? `C code, compiled by ${native.compiler}` : native.missing],
+    ...(webgpu === undefined
+      ? [['webgpu', 'not installed: npm install @sinter/backend-webgpu']]
+      : webgpu.length === 0
+        ? [['webgpu', 'no adapter']]
+        : webgpu.map((adapter) => ['webgpu', showAdapter(adapter)])),
+  ];
+  return lines.map(([target, what]) => `${target!.padEnd(12)}${what}\n`).join('');
 }
 
 function showAdapter({ name, software, features, maxBufferBytes, maxTensorBytes }: DeviceInfo): string {

@@ -1,6 +1,6 @@
 /** `sinter inspect`: what a `.sinter` file holds and needs, as tables or as JSON. Nothing is run. */
 import { openBundle, peakBytes } from '@sinter/compiler/artifact';
-import type { Artifact, Manifest, SizeJson, TensorInfo } from '@sinter/compiler/artifact';
+import type { Artifact, Manifest, ManifestState, SizeJson, TensorInfo } from '@sinter/compiler/artifact';
 import { dtypeBytes, showShape } from '@sinter/ir';
 import { Command } from 'commander';
 import type { Sizes } from '../arguments/dims.ts';
@@ -154,13 +154,13 @@ function tensorBytes({ dtype, shape }: TensorInfo): number {
 // ---- as text
 
 function show({ file, bytes, manifest, parts, kernels, memory }: Inspection, all: boolean): string {
-  const { name, backend, producer, format, contract, source = {} } = manifest;
+  const { name, backend, producer, contract, source = {} } = manifest;
   const about = Object.entries(source).map(
     ([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
   return [
     `${name}, for ${backend}: ${file}, ${showBytes(bytes)}\n`,
-    `  written by ${producer}; format ${format}, contract ${contract}\n`,
+    `  written by ${producer}, for contract ${contract}\n`,
     about.length > 0 ? `  from ${about.join('; ')}\n` : '',
     ...Object.keys(manifest.entries).map((entry) => showEntry(manifest, entry, memory[entry]!)),
     section('State', showState(manifest, all)),
@@ -218,8 +218,7 @@ const firstTensors = 6;
 function showState({ state }: Manifest, all: boolean): string {
   const tensors = Object.entries(state);
   if (tensors.length === 0) return '';
-  const begins = { weights: 'weights', zeros: 'zeros', later: 'zeros, to be written' } as const;
-  const rows = tensors.map(([name, info]) => [name, `${info.dtype}${showShape(info.shape)}`, begins[info.from]]);
+  const rows = tensors.map(([name, info]) => [name, `${info.dtype}${showShape(info.shape)}`, beginning(info)]);
   const shown = all ? rows : rows.slice(0, firstTensors);
   const more = rows.length - shown.length;
   const total = tensors.reduce((sum, [, info]) => sum + tensorBytes(info), 0);
@@ -230,6 +229,11 @@ function showState({ state }: Manifest, all: boolean): string {
   ]
     .filter((line) => line !== '')
     .join('\n');
+}
+
+function beginning({ from }: ManifestState): string {
+  if (typeof from === 'object') return `${from.dtype} weights`;
+  return from === 'zeros' ? 'zeros' : 'zeros, to be written';
 }
 
 function showKernels(uses: readonly KernelUse[]): string {

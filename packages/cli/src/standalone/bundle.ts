@@ -37,7 +37,9 @@ export async function bundleStandalone(backend: string, file: string): Promise<s
     onLog: (level, log, handle) => handle(level === 'warn' ? 'error' : level, log),
   });
   try {
-    const { output } = await bundle.generate({ format: 'esm', minify: true, codeSplitting: false });
+    // Lines are kept: an error that nobody catches prints its line.
+    const minify = { codegen: { removeWhitespace: false } };
+    const { output } = await bundle.generate({ format: 'esm', minify, comments: false, codeSplitting: false });
     const [chunk] = output;
     if (output.length !== 1 || chunk.imports.length > 0 || chunk.dynamicImports.length > 0)
       throw new CliError(
