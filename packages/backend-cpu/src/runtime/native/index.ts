@@ -9,7 +9,7 @@ import type { Library } from './library.ts';
 import { koffiFault, openLibrary } from './library.ts';
 import { NativeProgram } from './program.ts';
 import { NativeStore } from './store.ts';
-import { supportSource } from './support.ts';
+import { librarySource } from './support.ts';
 
 /** The `backend` of artifacts of C. */
 export const nativeName = 'cpu-native';
@@ -64,11 +64,11 @@ async function load(
       `program '${name}' cannot share this state: it belongs to another backend; load without it, then copy with read and write`,
     );
   }
-  const most = Math.max(1, ...steps.map(({ buffers }) => buffers.length));
+  const mostBuffers = Math.max(0, ...steps.map(({ buffers }) => buffers.length));
   const library = await obtain(
     {
       name,
-      source: `${new TextDecoder().decode(kernelSource)}\n#define MOST_BUFFERS ${most}\n${supportSource}`,
+      source: librarySource(new TextDecoder().decode(kernelSource), mostBuffers),
       onProgress:
         onProgress &&
         ((done, total) =>

@@ -3,8 +3,12 @@
  * central barrier (Mellor-Crummey and Scott 1991); who waits looks for some microseconds and then sleeps.
  */
 
-/** The source; it goes behind that of the kernels, into the part that has the table of them. */
-export const supportSource = `
+/** The source of a library: that of kernels of at most `mostBuffers` buffers, and behind it, in the part that has their table, what runs them. */
+export function librarySource(kernels: string, mostBuffers: number): string {
+  return `${kernels}\n#define MOST_BUFFERS ${Math.max(1, mostBuffers)}\n${supportSource}`;
+}
+
+const supportSource = `
 #if PART == 0
 #include <pthread.h>
 #include <signal.h>
