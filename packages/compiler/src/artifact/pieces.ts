@@ -15,26 +15,32 @@ export class Cutter {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** The next `length` bytes in memory of their own, or fewer where the stream ends. */
+  /** The next `length` bytes, or fewer where the stream ends. They are copied only where they lie in several chunks. */
   async take(length: number): Promise<Uint8Array> {
-    let out = new Uint8Array(length);
-    let done = 0;
-    while (done < length) {
-      if (this.#rest.length === 0) {
-        const next = await this.#chunks.next();
-        if (next.done) {
-          out = out.subarray(0, done);
-          break;
-        }
-        this.#rest = next.value;
+    if (length > 0 && this.#rest.length === 0) await this.#more();
+    let out = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(out.length);
+    if (out.length < length) {
+      const whole = new Uint8Array(length);
+      whole.set(out);
+      let done = out.length;
+      while (done < length && (await this.#more())) {
+        const some = this.#rest.subarray(0, length - done);
+        whole.set(some, done);
+        done += some.length;
+        this.#rest = this.#rest.subarray(some.length);
       }
-      const some = this.#rest.subarray(0, length - done);
-      out.set(some, done);
-      done += some.length;
-      this.#rest = this.#rest.subarray(some.length);
+      out = whole.subarray(0, done);
     }
     this.at += out.length;
     return out;
+  }
+
+  /** The next chunk, if there is one; what was left of the last must be used up. */
+  async #more(): Promise<boolean> {
+    const { done, value } = await this.#chunks.next();
+    this.#rest = done ? this.#rest : value;
+    return !done;
   }
 
   /** Lets go of the stream. */

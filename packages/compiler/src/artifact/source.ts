@@ -27,7 +27,7 @@ export interface SourceOptions {
 }
 
 /** At most so many bytes at once. */
-const chunkBytes = 1 << 20;
+const chunkBytes = 4 << 20;
 
 /** Bytes in memory, or in a `Blob` (such as the `File` of an input field). */
 export function bytesSource(bytes: Uint8Array | ArrayBuffer | Blob, options: SourceOptions = {}): ByteSource {
