@@ -1,6 +1,7 @@
 /** The machines that plans for WebGPU are made for. */
 import type { Feature, Target } from '@sinter/compiler';
 import type { ScalarOp } from '@sinter/ir';
+import { isSoftware } from './runtime/host.ts';
 
 /**
  * Scalar ops that WGSL has with the meaning of the loop language. It has exp, log, tanh and others too, but each device to an
@@ -37,6 +38,7 @@ export const baseline: Readonly<Record<keyof DeviceLimits, number>> = {
 export function describeGpu(device?: {
   readonly limits: DeviceLimits;
   readonly features: ReadonlySet<string>;
+  readonly adapterInfo?: GPUAdapterInfo;
 }): Target {
   const limits = device?.limits ?? baseline;
   const has = (feature: string): boolean => device?.features.has(feature) ?? false;
@@ -45,6 +47,7 @@ export function describeGpu(device?: {
   if (has('subgroups')) features.push('subgroups');
   return {
     kind: 'gpu',
+    software: device?.adapterInfo !== undefined && isSoftware(device.adapterInfo),
     spells: new Set(spells),
     vectorBytes: 16,
     registers: 128,

@@ -77,6 +77,14 @@ export async function listAdapters(options: AdapterOptions = {}): Promise<NamedA
   return [...found].map(([name, adapter]) => ({ name, adapter }));
 }
 
+/** Whether the processor does the work of a GPU. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return (
+    info.isFallbackAdapter === true ||
+    /swiftshader|llvmpipe|basic render/i.test(`${info.architecture} ${info.description}`)
+  );
+}
+
 /** What an adapter calls itself. */
 export function nameOf({ info }: GPUAdapter): string {
   return info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'unnamed';

@@ -8,7 +8,7 @@ import { BackendError, contractVersion } from '@sinter/compiler/artifact';
 import { backendName, unpackCode } from './code.ts';
 import { DeviceSource } from './device.ts';
 import type { AdapterOptions } from './host.ts';
-import { listAdapters } from './host.ts';
+import { isSoftware, listAdapters } from './host.ts';
 import type { WebgpuProgram } from './program.ts';
 import { StoredProgram } from './program.ts';
 import { Store } from './store.ts';
@@ -84,7 +84,7 @@ export async function devices(): Promise<DeviceInfo[]> {
       name,
       vendor: info.vendor,
       architecture: info.architecture,
-      software: info.isFallbackAdapter === true || /swiftshader|llvmpipe|basic render/i.test(name),
+      software: isSoftware(info),
       features: [...features].sort(),
       maxBufferBytes: limits.maxBufferSize,
       maxTensorBytes: limits.maxStorageBufferBindingSize,
