@@ -5,8 +5,17 @@
  * @import { Artifact, Backend, Kernel, LoopExpr, Port, Program, StateHandle, Stmt, Target } from '@sinter/compiler'
  * @import { Data, DType, ScalarOp, Sizes } from '@sinter/ir'
  */
-import { assignOffsets, BackendError, bindInputs, evaluateSize, misfit, near } from '@sinter/compiler/artifact';
-import { dataFor, dataView, decoder, dtypeOf, encoder, isFloat, shapeSize, showShape } from '@sinter/ir';
+import {
+  arenaLayout,
+  BackendError,
+  bindInputs,
+  codeOf,
+  evaluateSize,
+  misfit,
+  near,
+  newState,
+} from '@sinter/compiler/artifact';
+import { dataFor, dataView, decoder, dtypeOf, encoder, isFloat, shapeSize } from '@sinter/ir';
 
 // ---- 1. The machine
 
@@ -156,17 +165,12 @@ export class State {
     return result;
   }
 
-  /** Adds the state of a program, as zeros; a tensor that is there already must be alike. */
-  join(/** @type {Artifact} */ { name, state }) {
-    const joined = new Map(this.tensors);
-    for (const [key, port] of Object.entries(state)) {
-      const known = joined.get(key)?.port ?? port;
-      if (typeOf(known) !== typeOf(port))
-        throw new BackendError(`program '${name}': state '${key}' is ${typeOf(port)}, here it is ${typeOf(known)}`);
+  /** Adds the state of a program, as zeros; tensors that are there already must be alike. */
+  join(/** @type {Artifact} */ artifact) {
+    for (const [key, port] of Object.entries(newState(artifact, this.ports))) {
       const length = shapeSize(port.shape, {}).reduce((a, b) => a * b, 1);
-      if (!joined.has(key)) joined.set(key, { port, data: dataFor(port.dtype, length) });
+      this.tensors.set(key, { port, data: dataFor(port.dtype, length) });
     }
-    this.tensors = joined;
     this.users++;
   }
 
@@ -185,7 +189,7 @@ export class State {
     return this.turn(() => {
       const tensor = this.find(key);
       const wrong = misfit(data, tensor.port.dtype, tensor.data.length, at);
-      if (wrong) throw new BackendError(`state '${key}' is ${typeOf(tensor.port)}: ${wrong}`);
+      if (wrong) throw new BackendError(`state '${key}' is as it was: ${wrong}`);
       tensor.data.set(data, at);
     });
   }
@@ -196,15 +200,12 @@ export class State {
     return tensor;
   }
 }
-const typeOf = (/** @type {Port} */ { dtype, shape }) => `${dtype}${showShape(shape)}`;
 
 // ---- 4. Programs
 
 /** Truncates a number and holds it in a range; NaN becomes 0. @type {(low: number, high: number) => (x: number) => number} */
 const within = (low, high) => (x) => Math.max(low, Math.min(high, Math.trunc(x) || 0));
 const [toI32, toU32] = [within(-(2 ** 31), 2 ** 31 - 1), within(0, 2 ** 32 - 1)];
-/** @type {Record<string, (x: number) => number>} */
-const toInteger = { i32: toI32, u32: toU32, i8: toI32, u8: toI32, bool: (x) => (x === 0 ? 0 : 1) };
 const word = new ArrayBuffer(4);
 
 /** What printed code can see besides the language itself. */
@@ -213,24 +214,22 @@ const library = {
   encode: { f16: encoder('f16'), bf16: encoder('bf16') },
   bits: { f32: new Float32Array(word), i32: new Int32Array(word), u32: new Uint32Array(word) },
   roundEven: (/** @type {number} */ x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x)),
-  toInteger,
+  toInteger: { i32: toI32, u32: toU32, i8: toI32, u8: toI32, bool: (/** @type {number} */ x) => (x === 0 ? 0 : 1) },
 };
 
-/** The kernels of an artifact, by index. @returns {((sizes: Sizes, ...buffers: Data[]) => void)[]} */
-export function compileKernels(/** @type {Artifact} */ { name, code: { 'kernels.js': code } }) {
-  if (!code) throw new BackendError(`program '${name}': the artifact has no 'kernels.js'; build it again`);
-  return new Function(...Object.keys(library), new TextDecoder().decode(code))(...Object.values(library));
+/** The kernels of an artifact of a backend, by index. @returns {((sizes: Sizes, ...buffers: Data[]) => void)[]} */
+export function compileKernels(/** @type {Artifact} */ artifact, /** @type {string} */ backend) {
+  const code = new TextDecoder().decode(codeOf(artifact, backend, ['kernels.js'])['kernels.js']);
+  return new Function(...Object.keys(library), code)(...Object.values(library));
 }
 
 /** Makes a program that runs on this thread. @type {(a: Artifact, s: State, kernels: ReturnType<typeof compileKernels>) => Program} */
 export function program(artifact, state, kernels) {
   const { name, inputs, outputs, buffers, steps, constants } = artifact;
   state.join(artifact);
-  /** What outlives runs, by buffer. All else shares an arena, in which buffers that are not alive together may overlap. */
+  // What outlives runs, by buffer. All else lies in an arena, in which buffers that are not alive together may overlap.
   const kept = buffers.map((b) => constants[b.name]);
   for (const [key, { buffer }] of Object.entries(artifact.state)) kept[buffer] = state.find(key).data;
-  const layout = (/** @type {Sizes} */ sizes, keep = false) =>
-    assignOffsets(buffers, sizes, (b) => (b.role === 'state' || b.role === 'constant') === keep);
   let arena = new ArrayBuffer(0);
   /** @type {Promise<void> | undefined} */
   let closed;
@@ -240,7 +239,7 @@ export function program(artifact, state, kernels) {
     if (closed) throw new BackendError(`program '${name}' is closed; load it again`);
     const sizes = bindInputs(artifact, given);
     return state.turn(() => {
-      const { offsets, bytes } = layout(sizes);
+      const { offsets, bytes } = arenaLayout(artifact, sizes);
       if (arena.byteLength < bytes) arena = new ArrayBuffer(bytes);
       const memory = buffers.map(
         ({ dtype, length }, i) => kept[i] ?? dataView(dtype, arena, offsets[i] ?? 0, evaluateSize(length, sizes)),
@@ -267,7 +266,10 @@ export function program(artifact, state, kernels) {
     state,
     profile,
     run: async (given) => (await profile(given)).outputs,
-    memory: (sizes) => ({ state: layout(sizes, true).bytes, arena: layout(sizes).bytes }),
+    memory: (sizes) => ({
+      state: kept.reduce((sum, data) => sum + (data?.byteLength ?? 0), 0),
+      arena: arenaLayout(artifact, sizes).bytes,
+    }),
     close: () => void close(),
     [Symbol.asyncDispose]: close,
   };
@@ -288,11 +290,9 @@ export function javascript() {
       return { format: 1, backend: name, ...plan, kernels: kernels.map((k) => k.name), code };
     },
     async load(artifact, { state = new State() } = {}) {
-      const what = `program '${artifact.name}'`;
-      if (artifact.backend !== name)
-        throw new BackendError(`${what} was built for '${artifact.backend}', not for '${name}'; build it again`);
-      if (!(state instanceof State)) throw new BackendError(`${what}: the state to share is that of another backend`);
-      return program(artifact, state, compileKernels(artifact));
+      if (!(state instanceof State))
+        throw new BackendError(`program '${artifact.name}': the state to share is that of another backend`);
+      return program(artifact, state, compileKernels(artifact, name));
     },
   };
 }

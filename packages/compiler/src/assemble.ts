@@ -242,7 +242,8 @@ function emit(
   made: Kernel,
   buffersOf: readonly number[],
 ): void {
-  const { kernel, bound } = mergeAliases(made, buffersOf);
+  // A region keeps its three buffers, even where both operands are one.
+  const { kernel, bound } = made.region ? { kernel: made, bound: buffersOf } : mergeAliases(made, buffersOf);
   const { kernels, ids, names, steps, writtenAt } = program;
   if (bound.length > ctx.target.maxBindings)
     throw new GraphError(

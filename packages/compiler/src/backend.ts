@@ -2,12 +2,20 @@
 import type { Artifact } from './artifact/format.ts';
 import type { Runtime } from './artifact/runtime.ts';
 import type { Plan } from './plan.ts';
+import type { Region } from './region.ts';
 import type { Target } from './target.ts';
 
 /** A backend is a value that is passed in: there is no registry and no default. Members that are added later are optional. */
 export interface Backend extends Runtime {
   /** The machine that plans are made for; known without a device. */
   readonly target: Target;
+  /**
+   * Whether the backend runs a region its own way, with a library of its machine. It is asked about every contraction that
+   * has rows and columns. What it claims comes as a kernel by itself: its `region` says what it is, its buffers are the two
+   * operands and the result, each contiguous and row-major, and its body is a plain loop that computes the same. What
+   * would have been fused into it is a kernel of its own. Needs no device. Default: nothing is claimed.
+   */
+  claims?(region: Region): boolean;
   /**
    * Makes code from a plan. Needs no device.
    *

@@ -6,6 +6,7 @@ import type { Backend } from './backend.ts';
 import type { PlanOptions } from './make-plan.ts';
 import { makePlan } from './make-plan.ts';
 import { originsOf, updatesOf } from './origins.ts';
+import type { Region } from './region.ts';
 
 /** Options of {@link compile}. */
 export interface CompileOptions extends PlanOptions {
@@ -18,7 +19,8 @@ export interface CompileOptions extends PlanOptions {
  * changes, and for each kernel which tensors of the graph it computes.
  */
 export async function build(g: Graph, backend: Backend, options: PlanOptions = {}): Promise<Artifact> {
-  const planned = makePlan(g, backend.target, options);
+  const claims = backend.claims && ((region: Region): boolean => backend.claims!(region));
+  const planned = makePlan(g, backend.target, { ...(claims && { claims }), ...options });
   const artifact = await backend.build(planned.plan);
   return { updates: updatesOf(planned.plan), origins: originsOf(planned), ...artifact };
 }

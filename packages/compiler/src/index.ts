@@ -21,6 +21,7 @@ export type {
 } from './loop/language.ts';
 export { bodyOf, exprsOf, load, loop, store } from './loop/language.ts';
 export type { Plan } from './plan.ts';
+export type { Region, RegionTensor } from './region.ts';
 export type { Feature, Target } from './target.ts';
 export type { CompileOptions } from './compile.ts';
 export { build, compile } from './compile.ts';

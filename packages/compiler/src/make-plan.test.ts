@@ -168,6 +168,7 @@ test('the trace sees every stage', () => {
     'input',
     'merge equal',
     'algebra',
+    'fold transposes',
     'recognise',
     'algebra again',
     'merge again',

@@ -8,6 +8,7 @@ import type { Fused } from './fuse/fuse.ts';
 import { fuse } from './fuse/fuse.ts';
 import { simplifyGraph } from './pipeline.ts';
 import type { Plan } from './plan.ts';
+import type { Region } from './region.ts';
 import type { Scheduled, ScheduleContext } from './schedule/draft.ts';
 import { schedule } from './schedule/index.ts';
 import type { Tile } from './schedule/tiles.ts';
@@ -27,6 +28,8 @@ export interface PlanOptions {
   readonly tile?: Partial<Tile>;
   /** `false`: every op is stored by itself. For tests, and for finding out what fusion does. */
   readonly fuse?: boolean;
+  /** Whether the backend runs a region its own way, see `Backend.claims`. Default: it runs none. */
+  readonly claims?: (region: Region) => boolean;
 }
 
 /** A plan and how it came about. */
@@ -71,6 +74,7 @@ export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): P
     recompute: worthRecomputing(target),
     dims,
     join: options.fuse !== false,
+    ...(options.claims && { claims: options.claims }),
   });
   options.trace?.('fuse', fused);
   const ctx: ScheduleContext = { fused, target, dims, ...(options.tile && { tile: options.tile }) };

@@ -3,6 +3,7 @@ import type { Graph } from '@sinter/ir';
 import { algebra } from './passes/algebra.ts';
 import { mergeEqual } from './passes/cse.ts';
 import { recognise } from './passes/recognise.ts';
+import { foldTransposes } from './passes/transposes.ts';
 
 /** A pass: graph to graph, same meaning. */
 export interface Pass {
@@ -20,6 +21,11 @@ export const passes: readonly Pass[] = [
     name: 'algebra',
     guarantees: 'maps over constants are constants; no identities, no views of like views',
     run: algebra,
+  },
+  {
+    name: 'fold transposes',
+    guarantees: 'no operand of a contraction is transposed: the labels say how it lies',
+    run: foldTransposes,
   },
   {
     name: 'recognise',

@@ -1,6 +1,6 @@
 /** Compiles a graph with a backend, runs it, and holds the result against the evaluator. */
 import type { Backend, CompileOptions, Program } from '@sinter/compiler';
-import { compile } from '@sinter/compiler';
+import { BackendError, compile } from '@sinter/compiler';
 import type { Data, Graph, Tensor, TensorData, Tensors } from '@sinter/ir';
 import { dataFor, evaluate, printGraph, shapeSize } from '@sinter/ir';
 import type { Tolerance } from './closeness.ts';
@@ -135,7 +135,7 @@ export function assert(holds: boolean, message: string): asserts holds {
   if (!holds) throw new ConformanceError(message);
 }
 
-/** Fails where `run` does not reject with an error of the given name whose message has `text` in it. */
+/** Fails where `run` does not reject with an error of the given name (or one made from it) whose message has `text` in it. */
 export async function rejects(what: string, run: () => Promise<unknown>, name: string, text: string): Promise<void> {
   let error: unknown;
   try {
@@ -144,8 +144,9 @@ export async function rejects(what: string, run: () => Promise<unknown>, name: s
     error = caught;
   }
   assert(error instanceof Error, `${what}: nothing was thrown, wanted a ${name}`);
+  const named = error.name === name || (name === 'BackendError' && error instanceof BackendError);
   assert(
-    error.name === name && error.message.includes(text),
+    named && error.message.includes(text),
     `${what}: wanted a ${name} with '${text}', got ${error.name}: ${error.message}`,
   );
 }

@@ -9,6 +9,8 @@
 import type { Graph, Tensor } from '@sinter/ir';
 import { graphRoots, ops, Tensor as T, topological } from '@sinter/ir';
 import type { DimRanges } from '../lower.ts';
+import type { Region } from '../region.ts';
+import { claimedRegions, operandOf } from '../region.ts';
 import type { Group } from './group.ts';
 import { isData } from './group.ts';
 import type { Grouping } from './join.ts';
@@ -59,11 +61,13 @@ export interface FuseOptions {
   readonly dims: DimRanges;
   /** `false`: every op is a kernel of its own. */
   readonly join?: boolean;
+  /** Whether the backend runs a contraction its own way. Default: it runs none. */
+  readonly claims?: (region: Region) => boolean;
 }
 
 /** Groups a graph. */
 export function fuse(input: Graph, options: FuseOptions): Fused {
-  const { maxBindings, join = true } = options;
+  const { maxBindings, join = true, claims = () => false } = options;
   const graph = separateRoots(splitConcats(input, maxBindings));
   const roots = new Set(graphRoots(graph));
   const order = topological(roots);
@@ -71,14 +75,17 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   const consumers = new Map<Tensor, Tensor[]>();
   for (const t of order) for (const x of new Set(t.inputs)) consumers.set(x, [...(consumers.get(x) ?? []), t]);
 
+  const regions = claimedRegions(order, claims);
+  const own = order.filter((t) => t.op.kind === 'contract' && !regions.has(t));
   const stored = new Map<Tensor, string>();
   for (const t of order) {
     if (anchors.has(t.op.kind)) stored.set(t, t.op.kind);
     else if (roots.has(t)) stored.set(t, 'root');
     else if (!join && !isData(t)) stored.set(t, 'not fused');
   }
-  for (const [t, why] of contractOperands(order)) stored.set(t, why);
-  for (const t of order) if (join && t.op.kind === 'contract') extendEpilogue(t, index, consumers, stored);
+  for (const [t, why] of contractOperands(own)) stored.set(t, why);
+  for (const t of regions.keys()) for (const x of t.inputs) storeOperand(x, stored);
+  if (join) for (const t of own) extendEpilogue(t, index, consumers, stored);
   cutExpressions(order, stored, maxBindings);
   const depth = limitDepth(order, stored);
 
@@ -86,7 +93,7 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   const alone = new Set<Tensor>(join ? [] : order);
   for (;;) {
     cutExpressions(order, stored, maxBindings);
-    const grouping = groupAll(order, index, stored, depth, alone);
+    const grouping = groupAll(order, index, stored, depth, alone, regions);
     const more = worthStoring(order, consumers, stored, grouping);
     if (more.length > 0) {
       for (const t of more) stored.set(t, 'read by several kernels');
@@ -111,6 +118,12 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
     );
     return { graph, groups, groupOf: grouping.groupOf, stored, recomputed };
   }
+}
+
+/** Operands of a region lie in buffers as they are. */
+function storeOperand(x: Tensor, stored: Map<Tensor, string>): void {
+  const operand = operandOf(x, (t) => stored.has(t));
+  if (!isData(operand) && !stored.has(operand)) stored.set(operand, 'operand of a region');
 }
 
 /** What each group reads of others and of data. */

@@ -1,5 +1,6 @@
 /** A group: one kernel to be. */
 import type { Shape, Tensor } from '@sinter/ir';
+import type { Region } from '../region.ts';
 
 /** What a group computes, by the template that schedules it. */
 export type GroupKind = 'map' | 'row' | 'column' | 'contract' | 'scatter';
@@ -13,6 +14,8 @@ export interface Group {
   readonly full?: Shape;
   /** Column groups: the shape that is reduced, and its axes. */
   readonly reduced?: { readonly shape: Shape; readonly axes: readonly number[] };
+  /** Contractions that the backend runs its own way: the group holds nothing else. */
+  readonly region?: Region;
   /** Tensors computed here, operands first. */
   readonly members: Tensor[];
   /** The members that others read, and so are stored. */

@@ -6,6 +6,7 @@ import type { ReduceAttrs, Tensor } from '@sinter/ir';
 import type { Group } from './group.ts';
 import { isData, maxDepth } from './group.ts';
 import { fits } from './place.ts';
+import type { Regions } from '../region.ts';
 
 /** Groups, and what each tensor is computed from. */
 export interface Grouping {
@@ -22,6 +23,7 @@ export function groupAll(
   stored: ReadonlyMap<Tensor, string>,
   depth: ReadonlyMap<Tensor, number>,
   alone: ReadonlySet<Tensor>,
+  regions: Regions,
 ): Grouping {
   const groups: Group[] = [];
   const groupOf = new Map<Tensor, Group>();
@@ -65,7 +67,7 @@ export function groupAll(
     const candidates = joins ? [...near].sort((a, b) => b.first - a.first) : [];
     let group = candidates.find((g) => canJoin(g, t));
     if (!group) {
-      group = newGroup(t, index.get(t)!);
+      group = newGroup(t, index.get(t)!, regions);
       groups.push(group);
     }
     group.members.push(t);
@@ -80,8 +82,9 @@ export function groupAll(
   return { groups, groupOf, leaves };
 }
 
-function newGroup(t: Tensor, first: number): Group {
-  const base = { members: [], outputs: [], first };
+function newGroup(t: Tensor, first: number, regions: Regions): Group {
+  const region = regions.get(t);
+  const base = { members: [], outputs: [], first, ...(region && { region }) };
   if (t.op.kind === 'reduce') {
     const { shape } = t.inputs[0]!;
     const { axes } = t.attrs as ReduceAttrs;

@@ -11,7 +11,7 @@ export function fits(
   isMember: (x: Tensor) => boolean,
   stored: ReadonlyMap<Tensor, string>,
 ): boolean {
-  if (g.kind === 'scatter') return false;
+  if (g.kind === 'scatter' || g.region) return false;
   if (t.op.kind === 'reduce') {
     const { shape } = t.inputs[0]!;
     const { axes } = t.attrs as ReduceAttrs;

@@ -4,6 +4,7 @@
  */
 import type { DType, Expr, VarExpr } from '@sinter/ir';
 import { variable } from '@sinter/ir';
+import type { Region } from '../region.ts';
 
 /** Reads element `at` (a flat `i32` index) of a buffer or of an `alloc`. */
 export interface LoadExpr {
@@ -89,6 +90,8 @@ export interface Kernel {
   /** Threads of a workgroup, `[threads, 1, 1]`: the count of the `local` loop, 1 where there is none. */
   readonly workgroup: readonly [number, number, number];
   readonly body: readonly Stmt[];
+  /** Set where the backend claimed it: it may run this its own way, and the body only says what is meant. See `Backend.claims`. */
+  readonly region?: Region;
   /** What one run costs, over the run-time sizes: floating-point operations and bytes of memory traffic. */
   readonly cost: { readonly flops: Expr; readonly bytes: Expr };
 }

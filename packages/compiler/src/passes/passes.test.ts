@@ -48,5 +48,5 @@ test('every pass leaves a graph that is well formed', () => {
     ir.verifyGraph(after);
     seen++;
   });
-  expect(seen).toBe(6);
+  expect(seen).toBe(7);
 });

@@ -1,6 +1,6 @@
 /** Every row of the table of ops in every dtype that it takes: where a backend stands, op by op. */
 import type { Backend, Program } from '@sinter/compiler';
-import { compile } from '@sinter/compiler';
+import { BackendError, compile } from '@sinter/compiler';
 import type { DType, Graph, Shape, Tensor } from '@sinter/ir';
 import * as ir from '@sinter/ir';
 import { assert, checkProgram } from '../check.ts';
@@ -160,8 +160,7 @@ async function outcome(
   try {
     program = await compile(g, on);
   } catch (error) {
-    const refused = error instanceof Error && error.name === 'BackendError';
-    return { outcome: refused ? 'refused' : 'failed', why: firstLine(error) };
+    return { outcome: error instanceof BackendError ? 'refused' : 'failed', why: firstLine(error) };
   }
   try {
     const some = (tensors: ir.Tensors): Record<string, ir.TensorData> =>

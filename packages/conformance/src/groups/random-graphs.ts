@@ -2,6 +2,7 @@
  * Random graphs: the evaluator, the plan as the loop interpreter runs it (lifetimes in one arena, grids in random order),
  * and the backend agree, with fusion and without. A failure says which of the last two is wrong, and prints the graph.
  */
+import type { Region } from '@sinter/compiler';
 import { makePlan, planRunner } from '@sinter/compiler';
 import * as ir from '@sinter/ir';
 import fc from 'fast-check';
@@ -27,7 +28,8 @@ export function randomGraphTests({ describe, test, backend, runs, seed }: Suite)
         const on = await backend();
         await fc.assert(
           fc.asyncProperty(randomGraph(), async ({ graph: g, runs: cases, state }) => {
-            const plan = makePlan(g, on.target, { fuse }).plan;
+            const claims = on.claims && ((region: Region): boolean => on.claims!(region));
+            const plan = makePlan(g, on.target, { fuse, ...(claims && { claims }) }).plan;
             const interpret = planRunner(plan, { arena: true, seed: 3 });
             await withProgram(g, on, { fuse }, async (program) => {
               for (const [name, { data }] of Object.entries(state)) await program.state.write(name, data);
