@@ -140,7 +140,8 @@ export function draft(
           dims: Object.keys(ctx.dims).filter((d) => usesName(body, d)),
           workgroup: [threadsOf(body), 1, 1],
           body,
-          cost: { flops: low.simplify(flops) as Expr, bytes: bytes.reduce((a, b) => e.add(a, b), int(0) as Expr) },
+          // Not simplified: the simplifier counts as kernels do, in 32 bits.
+          cost: { flops: flops as Expr, bytes: bytes.reduce((a, b) => e.add(a, b), int(0) as Expr) },
         },
         bindings: [...bindings.keys()],
         overwritable: new Set(
@@ -202,6 +203,18 @@ export function dependsOn(x: LoopExpr, name: string): boolean {
     used ||= part.k === 'var' && part.name === name;
   });
   return used;
+}
+
+/** Whether the next element along a counter (by its name before {@link local}) lies next in memory, for some load of a value. */
+export function isStep(d: Draft, value: LoopExpr, counter: string): boolean {
+  let step = false;
+  eachOf([value], (x) => {
+    if (x.k !== 'load') return;
+    const next = replace(x.at, { [counter]: ix.add(v(counter), ix.int(1)) });
+    const by = d.low.simplify(ix.sub(next, x.at));
+    step ||= by.k === 'const' && by.value === 1;
+  });
+  return step;
 }
 
 /** The number of scalar operations in expressions, shared parts once: an estimate of the work of one element. */

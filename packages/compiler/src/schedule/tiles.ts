@@ -29,13 +29,18 @@ export interface GpuTile extends Blocks {
 export interface Tile extends CpuTile, GpuTile {}
 
 /**
- * The tile for a CPU. With fused multiply-add a 6 × 8 tile keeps 12 accumulators, two columns and one row value in 15 of
- * 16 vector registers; without it the product needs a register of its own, and V8 spills beyond 4 × 8 or when unrolled.
+ * The tile for a CPU. Vectors wider than WebAssembly's are native code, where a compiler gives each accumulator a register: 8 rows of two
+ * vectors with 32 registers, 6 with 16. WebAssembly has four lanes and V8's registers: with fused multiply-add 3 × 12 keeps 9
+ * accumulators, without it the product needs a register of its own, and V8 spills larger tiles and unrolled loops.
  */
 export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
-  const chosen = target.features.has('fma')
-    ? { mr: 3, nr: 12, unroll: 1, mb: 96, nb: 192 }
-    : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
+  const lanes = target.vectorBytes / 4;
+  const chosen =
+    lanes > 4 || target.registers > 16
+      ? { mr: target.registers > 16 ? 8 : 6, nr: 2 * lanes, unroll: 1, mb: 96, nb: 192 }
+      : target.features.has('fma')
+        ? { mr: 3, nr: 12, unroll: 1, mb: 96, nb: 192 }
+        : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
   return { ...chosen, ...tile };
 }
 
@@ -47,7 +52,7 @@ export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
 export function gpuTile({ target, tile }: ScheduleContext): GpuTile {
   const side = Math.min(16, 2 ** Math.floor(Math.log2(target.maxWorkgroup) / 2));
   const chosen = target.software
-    ? { mr: 8, nr: 4, mb: 8, nb: 4 * side, shared: false, kb: 1, groups: 4 }
+    ? { mr: 8, nr: 8, mb: 8, nb: 64, shared: false, kb: 1, groups: 4 }
     : { mr: 4, nr: 4, mb: 4 * side, nb: 4 * side, shared: true, kb: 16, groups: 64 };
   return { ...chosen, ...tile };
 }

@@ -8,13 +8,22 @@ import type { Group } from '../../fuse/group.ts';
 import type { LoopExpr, Stmt } from '../../loop/language.ts';
 import { load, store } from '../../loop/language.ts';
 import { mapExprs } from '../../loop/walk.ts';
+import type { Target } from '../../target.ts';
 import type { ScheduleContext, Scheduled } from '../draft.ts';
 import { draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v } from '../draft.ts';
 import { combine, initial, levels } from '../reduction.ts';
 import { rowsPerBlock } from './map.ts';
 
-/** Partial results of one reduction: two vectors, so that one addition need not wait for the other. */
-const lanes = 8;
+/**
+ * Partial results of one reduction: two vectors, so that one addition need not wait for the other, where rows are whole
+ * numbers of them; else so few that the rest of a row, which is summed up element by element, stays short.
+ */
+function partialResults({ vectorBytes }: Target, width: number | undefined): number {
+  const lanes = vectorBytes / 4;
+  if (width === undefined) return Math.max(8, lanes);
+  if (width < 8) return 1;
+  return [2 * lanes, lanes, lanes / 2].find((n) => n >= 8 && width % n === 0) ?? 8;
+}
 
 /** Schedules a group of reductions over the innermost axis with the maps around them. */
 export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
@@ -29,6 +38,8 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
   const row = unflatten(outer, v('r')) as LoopExpr[];
   const at = [...row, v('c') as LoopExpr];
   const fixedWidth = d.fixed(width);
+  const lanes = partialResults(ctx.target, fixedWidth);
+  const narrow = lanes === 1;
 
   const body: Stmt[] = [];
   let work = 0;
@@ -38,13 +49,11 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
     const terms = now.map((t) => d.low.at(t.inputs[0]!, at));
     work += operations(terms) + now.length;
     const acc = now.map((t) => `acc${reductions.indexOf(t)}`);
-    const narrow = fixedWidth !== undefined && fixedWidth < lanes;
-    const parts = narrow ? 1 : lanes;
     const step = (i: number, slot: LoopExpr, c: LoopExpr): Stmt => {
       const t = now[i]!;
       return store(acc[i]!, slot, combine(t, load(acc[i]!, slot, t.dtype), replace(terms[i]!, { c })));
     };
-    now.forEach((t, i) => body.push({ k: 'alloc', name: acc[i]!, dtype: t.dtype, length: parts, memory: 'register' }));
+    now.forEach((t, i) => body.push({ k: 'alloc', name: acc[i]!, dtype: t.dtype, length: lanes, memory: 'register' }));
     body.push(
       narrow
         ? loop('unroll', 'l', ix.int(1), (l) => now.map((t, i) => store(acc[i]!, l, initial(t))))
@@ -58,7 +67,7 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
       );
     }
     const done = narrow ? ix.int(0) : ix.mul(ix.div(width, ix.int(lanes)), ix.int(lanes));
-    if (fixedWidth === undefined || fixedWidth % parts !== 0 || narrow) {
+    if (fixedWidth === undefined || fixedWidth % lanes !== 0 || narrow) {
       body.push(
         loop('serial', 'k', narrow ? width : ix.mod(width, ix.int(lanes)), (k) =>
           now.map((_, i) => step(i, ix.int(0), ix.add(done, k))),
@@ -66,7 +75,7 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
       );
     }
     now.forEach((t, i) => {
-      let values: LoopExpr[] = Array.from({ length: parts }, (_, l) => load(acc[i]!, ix.int(l), t.dtype));
+      let values: LoopExpr[] = Array.from({ length: lanes }, (_, l) => load(acc[i]!, ix.int(l), t.dtype));
       while (values.length > 1)
         values = Array.from({ length: values.length / 2 }, (_, l) =>
           combine(t, values[l]!, values[l + values.length / 2]!),

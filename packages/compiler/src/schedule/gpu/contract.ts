@@ -13,7 +13,7 @@ import { load, store } from '../../loop/language.ts';
 import type { Draft, Output, ScheduleContext, Scheduled, Scratch } from '../draft.ts';
 import {
   draft,
-  eachOf,
+  isStep,
   ix,
   kernelName,
   local,
@@ -76,18 +76,6 @@ function vectors(ctx: ScheduleContext, group: Group, p: Product): Scheduled[] {
       return [e.mul<LoadExpr>(convert(d.low.at(p.a, a), dtype), convert(d.low.at(p.b, b), dtype))];
     },
   });
-}
-
-/** Whether the next element along an axis lies next in memory. */
-function isStep(d: Draft, value: LoopExpr, axis: 'm' | 'n' | 'k'): boolean {
-  let step = false;
-  eachOf([value], (x) => {
-    if (x.k !== 'load') return;
-    const next = replace(x.at, { [axis]: ix.add(v(axis), ix.int(1)) });
-    const by = d.low.simplify(ix.sub(next, x.at));
-    step ||= by.k === 'const' && by.value === 1;
-  });
-  return step;
 }
 
 /** A tile that is no larger than what it is to compute. */

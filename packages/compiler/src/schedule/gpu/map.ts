@@ -6,9 +6,6 @@ import type { ScheduleContext, Scheduled } from '../draft.ts';
 import { draft, ix, kernelName, local, operations, outputsAt, readElsewhere, storeAll, v } from '../draft.ts';
 import { eachElement } from './workgroup.ts';
 
-/** Elements that a thread takes where there are plenty. */
-const perThread = 4;
-
 /** Schedules a group of maps over one shape. */
 export function scheduleMap(ctx: ScheduleContext, group: Group): Scheduled {
   const d = draft(ctx, group);
@@ -18,7 +15,7 @@ export function scheduleMap(ctx: ScheduleContext, group: Group): Scheduled {
   const values = outputs.map((o) => o.value);
   return d.close(
     kernelName('map', ctx.fused, group.outputs),
-    eachElement(d, ctx.target, 'f', total, ctx.target.software ? 4 * perThread : perThread, storeAll(outputs)),
+    eachElement(d, ctx.target, 'f', total, storeAll(outputs)),
     ix.mul(total, ix.int(operations(values))),
     { keep: readElsewhere(values, outputs[0]!.at) },
   );

@@ -13,8 +13,8 @@ import { draft, ix, kernelName, local, loop, operations, outputsAt, readElsewher
 import { combine, initial } from '../reduction.ts';
 import { gpuTile } from '../tiles.ts';
 import type { Sum, Team } from './sums.ts';
-import { addUp, convert, partOf, resultOf, sumsOf, teamOf, threadsOf, valueOf } from './sums.ts';
-import { below, eachElement, powerAbove, usualThreads, workgroups } from './workgroup.ts';
+import { addUp, convert, partOf, resultOf, sumsOf, teamOf, threadsFor, threadsOf, valueOf } from './sums.ts';
+import { below, eachElement, powerAbove, workgroups } from './workgroup.ts';
 
 /** What is summed for each element of a group's space. */
 export interface Reduction {
@@ -57,8 +57,7 @@ function teamFor(
   total: number | undefined,
   count: number | undefined,
 ): Team {
-  let most = usualThreads(target);
-  while (most > 1 && most * 4 * sums.length > target.sharedBytes) most /= 2;
+  const most = threadsFor(target, sums);
   const side = Math.min(most, powerAbove(total ?? Infinity), neighbours === 'parts' ? 4 : 32);
   if (target.software && (total ?? Infinity) > 16) return teamOf('results', side, 1);
   const parts = Math.min(most / side, powerAbove((count ?? Infinity) / 4));
@@ -224,7 +223,7 @@ export function finishParts(
   });
   return d.close(
     kernelName('sum', ctx.fused, group.outputs),
-    eachElement(d, ctx.target, 'o', total, 1, [...body, ...storeAll(outputs)]),
+    eachElement(d, ctx.target, 'o', total, [...body, ...storeAll(outputs)]),
     ix.mul(total, ix.int(operations(values) + cuts)),
     { keep: readElsewhere(values, d.low.simplify(flatIndex(group.space, unflatten(group.space, v('o')) as Expr[]))) },
   );

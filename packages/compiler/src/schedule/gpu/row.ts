@@ -8,11 +8,11 @@ import type { Expr } from '@sinter/ir';
 import type { Group } from '../../fuse/group.ts';
 import type { LoopExpr, Stmt } from '../../loop/language.ts';
 import type { Draft, Output, ScheduleContext, Scheduled } from '../draft.ts';
-import { draft, ix, kernelName, lastOf, local, loop, operations, storeAll, v } from '../draft.ts';
+import { draft, isStep, ix, kernelName, lastOf, local, loop, operations, storeAll, v } from '../draft.ts';
 import { levels } from '../reduction.ts';
 import type { Sum, Team } from './sums.ts';
-import { addUp, convert, partOf, resultOf, sumsOf, teamOf, threadsOf, valueOf } from './sums.ts';
-import { below, powerAbove, usualThreads, workgroups } from './workgroup.ts';
+import { addUp, convert, partOf, resultOf, sumsOf, teamOf, threadsFor, threadsOf, valueOf } from './sums.ts';
+import { below, powerAbove, workgroups } from './workgroup.ts';
 
 /** Schedules a group of reductions over the innermost axis with the maps around them. */
 export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
@@ -26,14 +26,19 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
   d.low.counter(local('k'), width);
   const row = unflatten(outer, v('r')) as LoopExpr[];
   const at = [...row, v('k') as LoopExpr];
-  const team = rowTeam(ctx, d, count, width, sums);
+  const termsOf = (pass: number): LoopExpr[] =>
+    sums.filter((s) => level.get(s.of) === pass).map((s) => convert(d.low.at(s.of.inputs[0]!, at), s.dtype));
+  // A product with a vector may run along rows where its matrix lies in columns.
+  const first = termsOf(0);
+  const across = !first.some((x) => isStep(d, x, 'k')) && first.some((x) => isStep(d, x, 'r'));
+  const team = rowTeam(ctx, d, count, width, sums, across ? 'results' : 'parts');
 
   const body: Stmt[] = [];
   const shared: Stmt[] = [];
   let work = 0;
   for (let pass = 0; pass <= Math.max(...level.values()); pass++) {
     const now = sums.filter((s) => level.get(s.of) === pass);
-    const terms = now.map((s) => convert(d.low.at(s.of.inputs[0]!, at), s.dtype));
+    const terms = pass === 0 ? first : termsOf(pass);
     const walk = addUp(now, terms, { end: width }, team);
     work += operations(terms) + now.length;
     body.push(...walk.body);
@@ -82,16 +87,22 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
 }
 
 /** A few elements for each thread: many threads for long rows, many rows for a workgroup where they are short. */
-function rowTeam({ target }: ScheduleContext, d: Draft, count: LoopExpr, width: LoopExpr, sums: readonly Sum[]): Team {
+function rowTeam(
+  { target }: ScheduleContext,
+  d: Draft,
+  count: LoopExpr,
+  width: LoopExpr,
+  sums: readonly Sum[],
+  neighbours: 'parts' | 'results',
+): Team {
   const [rows, length] = [d.fixed(count), d.fixed(width)];
-  const bytes = 4 * sums.length;
-  let most = usualThreads(target);
-  while (most > 1 && most * bytes > target.sharedBytes) most /= 2;
+  const most = threadsFor(target, sums);
   if (target.software) {
     const fewAndLong = rows !== undefined && rows <= 4 && (length ?? Infinity) > 256;
     return fewAndLong ? teamOf('parts', 1, Math.min(most, 16)) : teamOf('parts', Math.min(most, 16), 1);
   }
-  const parts = length === undefined ? 64 : length <= 16 ? 1 : powerAbove(length / 4);
-  const used = Math.min(most, parts);
-  return teamOf('parts', Math.max(1, Math.min(most, 64) / used), used);
+  const wanted = length === undefined ? 64 : length <= 16 ? 1 : powerAbove(length / 4);
+  const least = neighbours === 'parts' ? 1 : Math.min(32, most, powerAbove(rows ?? Infinity));
+  const parts = Math.min(most / least, wanted);
+  return teamOf(neighbours, Math.max(least, Math.min(most, 64) / parts), parts);
 }

@@ -142,7 +142,7 @@ function linkBuckets(ctx: ScheduleContext, group: Group, perBucket: number, list
   const body = link(to, lists, v('bucket'), v('i'), mine, (put) => [loop('serial', 'i', lists.updates, () => [put])]);
   return d.close(
     kernelName('link_buckets', ctx.fused, []),
-    eachElement(d, ctx.target, 'bucket', lists.count, 1, body),
+    eachElement(d, ctx.target, 'bucket', lists.count, body, 1),
     ix.mul(ix.mul(lists.count, lists.updates), ix.int(3)),
     { computes: [] },
   );
@@ -168,7 +168,7 @@ function linkRows(
   );
   return d.close(
     kernelName('link_rows', ctx.fused, []),
-    eachElement(d, ctx.target, 'row', rows.lists.count, 1, body),
+    eachElement(d, ctx.target, 'row', rows.lists.count, body, 1),
     ix.mul(ix.mul(ix.int(perBucket), rows.lists.updates), ix.int(3)),
     { computes: [] },
   );
@@ -199,7 +199,7 @@ function addLists(ctx: ScheduleContext, group: Group, lists: Lists, scratch: Scr
   ];
   return d.close(
     kernelName('scatter', ctx.fused, group.outputs),
-    eachElement(d, ctx.target, 'f', total, 1, body),
+    eachElement(d, ctx.target, 'f', total, body),
     ix.add(total, ix.mul(ix.mul(lists.updates, width), ix.int(1 + operations([value])))),
   );
 }

@@ -8,7 +8,8 @@ import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
 import { load, store } from '../../loop/language.ts';
 import { ix, local, loop, v } from '../draft.ts';
 import { combine, initial } from '../reduction.ts';
-import { below } from './workgroup.ts';
+import type { Target } from '../../target.ts';
+import { below, usualThreads } from './workgroup.ts';
 
 /** A sum in the making. */
 export interface Sum {
@@ -51,6 +52,12 @@ export function teamOf(neighbours: 'parts' | 'results', results: number, parts: 
 }
 /** The threads of a team's workgroup. */
 export const threadsOf = (t: Team): number => t.results * t.parts;
+/** The most threads that a workgroup may have whose threads share so many sums. */
+export function threadsFor(target: Target, sums: readonly Sum[]): number {
+  let threads = usualThreads(target);
+  while (threads > 1 && threads * 4 * sums.length > target.sharedBytes) threads /= 2;
+  return threads;
+}
 /** Which of the workgroup's results thread `l` works on. */
 export function resultOf(t: Team): LoopExpr {
   return t.stride === 1 ? ix.div(v('l'), ix.int(t.parts)) : ix.mod(v('l'), ix.int(t.results));

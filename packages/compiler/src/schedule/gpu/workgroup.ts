@@ -24,6 +24,9 @@ export function workgroups(
   return loop('grid', 'g', groups, () => [...shared, loop('local', 'l', ix.int(threads), () => body)]);
 }
 
+/** Workgroups that there should be before a thread takes more than one element. */
+const busy = 64;
+
 /**
  * One thread for every element or every few of them: neighbouring threads take neighbouring elements, so that what they read
  * at a time lies side by side. `body` sees the element as `name`, which counts to `total`.
@@ -33,13 +36,13 @@ export function eachElement(
   target: Target,
   name: string,
   total: LoopExpr,
-  perThread: number,
   body: readonly Stmt[],
+  most = target.software ? 16 : 4,
 ): Stmt[] {
   const size = d.fixed(total);
   if (size === 1) return [{ k: 'let', name: local(name), value: ix.int(0) }, ...body];
   const threads = Math.min(usualThreads(target), powerAbove(size ?? Infinity));
-  const each = size === undefined ? perThread : Math.max(1, Math.min(perThread, Math.floor(size / (busy * threads))));
+  const each = size === undefined ? most : Math.max(1, Math.min(most, Math.floor(size / (busy * threads))));
   const block = threads * each;
   const guarded = size !== undefined && size % block === 0 ? body : [below(v(name), total, body)];
   const at = (i: LoopExpr): Stmt => ({
@@ -55,8 +58,6 @@ export function eachElement(
     ),
   ];
 }
-/** Workgroups that there should be before a thread takes more than one element. */
-const busy = 64;
 
 /** Runs `body` where `x < end`. */
 export function below(x: LoopExpr, end: LoopExpr, body: readonly Stmt[]): Stmt {
