@@ -6,9 +6,13 @@ import { explain } from './explain.ts';
 import { interpreter } from './loop/backend.ts';
 import { printKernel } from './loop/print.ts';
 import { makePlan } from './make-plan.ts';
-import { adam, feedForward, layerNormGradients, maskedSoftmax, numbers } from './models.test.kit.ts';
+import { adam, feedForward, layerNormGradients, maskedSoftmax, numbers, trainingStep } from './models.test.kit.ts';
+import type { Tile } from './schedule/tiles.ts';
+import type { Target } from './target.ts';
 
 const { target } = interpreter();
+/** What every WebGPU device has. */
+const gpu: Target = { ...target, kind: 'gpu', maxBindings: 8, maxWorkgroup: 256, sharedBytes: 16384 };
 
 describe('kernels of a few models, as text', () => {
   test.each([feedForward, maskedSoftmax, layerNormGradients, adam])('%o', async (make) => {
@@ -17,6 +21,71 @@ describe('kernels of a few models, as text', () => {
       `../test/kernels/${plan.name.replaceAll(' ', '-')}.txt`,
     );
   });
+});
+
+describe('kernels for a GPU, as text', () => {
+  test.each([feedForward, maskedSoftmax, layerNormGradients, adam])('%o', async (make) => {
+    const { plan } = makePlan(make(), gpu);
+    await expect(plan.kernels.map(printKernel).join('\n')).toMatchFileSnapshot(
+      `../test/kernels/gpu/${plan.name.replaceAll(' ', '-')}.txt`,
+    );
+  });
+});
+
+describe('a training step on every kind of target', () => {
+  const g = trainingStep();
+  const inputs = {
+    ids: { data: Int32Array.of(1, 2, 3, 4, 5, 5, 4, 3, 3, 10), shape: [2, 5] },
+    mask: { data: Float32Array.of(0, 0, 0, 0, -1e9, 0, 0, 0, 0, 0), shape: [2, 1, 1, 5] },
+    labels: { data: Int32Array.of(0, 1, 2, -100, 0, 1, 2, 0, 1, 2), shape: [2, 5] },
+    key: { data: Uint32Array.of(7, 9), shape: [2] },
+  };
+  const state = Object.fromEntries(
+    Object.entries(g.state).map(([name, t], i) => {
+      const shape = t.shape as number[];
+      const data = numbers(
+        shape.reduce((a, b) => a * b, 1),
+        i + 1,
+      );
+      return [name, { data: name.endsWith(' v') ? data.map((x) => x * x + 0.1) : data, shape }];
+    }),
+  );
+  const wanted = ir.evaluate(g, inputs, state);
+  test.each([
+    ['a CPU', target],
+    ['a GPU', gpu],
+    ['a GPU with the fewest bindings', { ...gpu, maxBindings: 4 }],
+    ['an emulated GPU', { ...gpu, software: true }],
+    ['a GPU, always cut', { ...gpu, tile: { mb: 2, nb: 2, mr: 1, nr: 1, kb: 2, groups: 1000 } }],
+  ])('%s', async (_, { tile, ...on }: Target & { tile?: Partial<Tile> }) => {
+    const options = tile ? { tile } : {};
+    const { plan } = makePlan(g, on, options);
+    expect(Math.max(...plan.kernels.map((k) => k.buffers.length))).toBeLessThanOrEqual(on.maxBindings);
+    const program = await compile(g, interpreter(on, { seed: 5, arena: true }), options);
+    for (const [name, { data }] of Object.entries(state)) await program.state.write(name, data);
+    const { loss } = await program.run(inputs);
+    expect(loss!.data[0]).toBeCloseTo(wanted.outputs['loss']!.data[0]!, 5);
+    for (const [name, t] of Object.entries(wanted.updates)) {
+      const found = await program.state.read(name);
+      const apart = Math.max(...found.map((x, i) => Math.abs(x - t.data[i]!)));
+      expect(apart, name).toBeLessThan(1e-5);
+    }
+    program.close();
+  });
+  test('fewer bindings, more kernels', () => {
+    const steps = (maxBindings: number): number => makePlan(g, { ...gpu, maxBindings }).plan.steps.length;
+    expect(steps(4)).toBeGreaterThan(steps(8));
+    expect(steps(8)).toBeGreaterThanOrEqual(steps(64));
+  });
+});
+
+test('what one kernel cannot bind is an error', () => {
+  const parts = Array.from({ length: 3 }, (_, i) => ir.input(`x${i}`, [4]));
+  const g = ir.graph('wide', {
+    outputs: { y: ir.where(ir.greater(parts[0]!, 0) as never, parts[1]!, parts[2]!) as ir.Tensor },
+  });
+  expect(makePlan(g, { ...target, maxBindings: 4 }).plan.steps).toHaveLength(1);
+  expect(() => makePlan(g, { ...target, maxBindings: 2 })).toThrow(/the target binds 2/);
 });
 
 describe('what is fused', () => {

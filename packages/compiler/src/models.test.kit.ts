@@ -35,6 +35,55 @@ export function adam(): Graph {
   return ir.graph('adam', { updates: { p: p1, m: m1, v: v1 } });
 }
 
+/** A step of training one block of a transformer with dropout: embedding, attention, feed-forward, loss, gradients, AdamW. */
+export function trainingStep(): Graph {
+  const [batch, seq, heads, size, words] = [2, 5, 2, 4, 11];
+  const width = heads * size;
+  const shapes = {
+    words: [words, width],
+    positions: [seq, width],
+    ...Object.fromEntries(['query', 'key', 'value', 'output'].map((name) => [name, [width, width]])),
+    up: [4 * width, width],
+    down: [width, 4 * width],
+    gamma: [width],
+    beta: [width],
+    classes: [3, width],
+  };
+  const p: Record<string, Tensor> = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, ir.state(name, shape)]),
+  );
+  const key = ir.input('key', [2], 'u32');
+  const ids = ir.input('ids', [batch, seq], 'i32');
+  const norm = (x: Tensor): Tensor => ir.layerNorm(x, p['gamma']!, p['beta']!);
+  let stream = 0;
+  const drop = (x: Tensor): Tensor => ir.dropout(x, 0.1, key, stream++);
+  const split = (x: Tensor, name: string): Tensor => ir.reshape(ir.linear(x, p[name]!), [batch, seq, heads, size]);
+  let x: Tensor = drop(norm(ir.add(ir.embedding(ids, p['words']!), p['positions']!) as Tensor));
+  const mask = ir.input('mask', [batch, 1, 1, seq]);
+  const { context } = ir.attention(split(x, 'query'), split(x, 'key'), split(x, 'value'), {
+    bias: mask,
+    dropout: drop,
+  });
+  x = norm(ir.add(drop(ir.linear(ir.reshape(context, [batch, seq, width]), p['output']!)), x) as Tensor);
+  x = norm(ir.add(drop(ir.linear(ir.gelu(ir.linear(x, p['up']!)), p['down']!)), x) as Tensor);
+  const loss = ir.crossEntropy(ir.linear(x, p['classes']!), ir.input('labels', [batch, seq], 'i32'));
+  const updates: Record<string, Tensor> = {};
+  const names = Object.keys(p);
+  const gradients = ir.gradients(
+    loss,
+    names.map((name) => p[name]!),
+  );
+  names.forEach((name, i) => {
+    const [w, g] = [p[name]!, gradients[i]!];
+    const [m, s] = [ir.state(`${name} m`, w.shape), ir.state(`${name} v`, w.shape)];
+    updates[`${name} m`] = ir.add(ir.mul(m, 0.9), ir.mul(g, 0.1)) as Tensor;
+    updates[`${name} v`] = ir.add(ir.mul(s, 0.999), ir.mul(ir.square(g), 0.001)) as Tensor;
+    const step = ir.div(updates[`${name} m`]!, ir.add(ir.sqrt(updates[`${name} v`]!), 1e-8)) as Tensor;
+    updates[name] = ir.sub(ir.mul(w, 0.9999), ir.mul(step, 1e-3)) as Tensor;
+  });
+  return ir.graph('training step', { outputs: { loss }, updates });
+}
+
 /** Pseudo-random numbers in [−0.5, 0.5), the same for the same seed. */
 export function numbers(count: number, seed = 1): Float32Array {
   let s = seed;

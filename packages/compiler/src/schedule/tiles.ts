@@ -45,15 +45,19 @@ export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
 }
 
 /**
- * The tile for a GPU. 16 × 16 threads of 4 × 4 results read each shared value 4 times per load, with 8 KiB of shared memory and some
- * 40 registers. A GPU that is emulated by a CPU pays for every barrier and has no memory that is nearer than another: few threads with
- * large tiles.
+ * The tile for a GPU and a result of `elements` elements, if that is known. 16 × 16 threads of 4 × 4 results read two shared values
+ * for every four products; with 8 × 8 results it is one for every four, where a result is large enough that its blocks still keep
+ * the machine busy. A GPU that is emulated by a CPU pays for every barrier and has no memory that is nearer than another:
+ * few threads with large tiles.
  */
-export function gpuTile({ target, tile }: ScheduleContext): GpuTile {
+export function gpuTile({ target, tile }: ScheduleContext, elements?: number): GpuTile {
+  const groups = 64;
   const side = Math.min(16, 2 ** Math.floor(Math.log2(target.maxWorkgroup) / 2));
+  const register = (elements ?? 0) >= 2 * groups * (8 * side) ** 2 ? 8 : 4;
+  const block = register * side;
   const chosen = target.software
     ? { mr: 8, nr: 8, mb: 8, nb: 64, shared: false, kb: 1, groups: 4 }
-    : { mr: 4, nr: 4, mb: 4 * side, nb: 4 * side, shared: true, kb: 16, groups: 64 };
+    : { mr: register, nr: register, mb: block, nb: block, shared: true, kb: register === 8 ? 8 : 16, groups };
   return { ...chosen, ...tile };
 }
 

@@ -5,7 +5,19 @@ import type { Group } from '../../fuse/group.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
 import { load, store } from '../../loop/language.ts';
 import type { ScheduleContext, Scheduled } from '../draft.ts';
-import { draft, ix, kernelName, lastOf, local, loop, operations, readElsewhere, replace, v } from '../draft.ts';
+import {
+  draft,
+  ix,
+  kernelName,
+  lastOf,
+  local,
+  loop,
+  operations,
+  readElsewhere,
+  replace,
+  storeAll,
+  v,
+} from '../draft.ts';
 import { combine, initial } from '../reduction.ts';
 
 /** Columns of one block: a cache line of floats. */
@@ -60,10 +72,13 @@ export function scheduleColumn(ctx: ScheduleContext, group: Group): Scheduled {
       ...each((slot) => reductions.map((t, i) => store(acc[i]!, slot, initial(t)))),
       ...walk,
       ...each((slot, c) =>
-        group.outputs.map((t, i) => {
-          const value = replace(values[i]!, Object.fromEntries([['c', c]]));
-          return store(targets[i]!, replace(position, { c }), bind(value, acc, slot));
-        }),
+        storeAll(
+          group.outputs.map((_, i) => ({
+            to: targets[i]!,
+            at: replace(position, { c }),
+            value: bind(replace(values[i]!, { c }), acc, slot),
+          })),
+        ),
       ),
     ];
   };

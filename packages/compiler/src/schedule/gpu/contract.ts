@@ -8,8 +8,10 @@
 import type { DType, Expr } from '@sinter/ir';
 import { constantExpr, e, elements, flatIndex, isFloat } from '@sinter/ir';
 import type { Group } from '../../fuse/group.ts';
+import { decompose } from '../../loop/decompose.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
 import { load, store } from '../../loop/language.ts';
+import type { Target } from '../../target.ts';
 import type { Draft, Output, ScheduleContext, Scheduled, Scratch } from '../draft.ts';
 import {
   draft,
@@ -48,7 +50,7 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
   const [m, n, k] = [probe.fixed(size(p.m)), probe.fixed(size(p.n)), probe.fixed(size(p.k))];
   const few = (x: number | undefined, most: number): boolean => x !== undefined && x <= most;
   if (few(m, fewVectors) || few(n, fewVectors) || few(k, fewTerms)) return vectors(ctx, group, p);
-  const tile = fit(gpuTile(ctx), m, n);
+  const tile = fit(gpuTile(ctx, probe.fixed(elements(group.space) as LoopExpr)), m, n);
   const cuts = cutsFor(probe, p, tile, k);
   if (cuts < worthCutting) return [product(ctx, group, p, tile)];
   const sums = sumsOf([t]);
@@ -190,7 +192,7 @@ function product(
       workgroups(
         ix.product([size(p.batch), ix.int(cuts), blocks]),
         tm * tn,
-        [...where, ...acc, ...body, ...finish(d, a, b, outputs, dtype)],
+        [...where, ...acc, ...body, ...finish(d, ctx.target, a, b, outputs, dtype)],
         shared,
       ),
     ],
@@ -342,9 +344,9 @@ function fromBuffers(a: Side, b: Side, dtype: DType): Multiplication {
 const shortEpilogue = 12;
 
 /** Computes and stores what follows, for the elements of the tile that exist. */
-function finish(d: Draft, a: Side, b: Side, outputs: readonly Output[], dtype: DType): Stmt[] {
+function finish(d: Draft, { spells }: Target, a: Side, b: Side, outputs: readonly Output[], dtype: DType): Stmt[] {
   const slots = a.each * b.each;
-  const long = operations(outputs.map((o) => o.value)) > shortEpilogue && slots > 4;
+  const long = operations(outputs.map((o) => decompose(o.value, spells))) > shortEpilogue && slots > 4;
   const kind = long ? 'serial' : 'unroll';
   const from = long ? tileName : accName;
   const fits = (s: Side): boolean => (d.fixed(s.length) ?? 1) % s.block === 0;
