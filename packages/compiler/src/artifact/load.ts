@@ -1,9 +1,9 @@
 /** From a `.sinter` file to programs that are ready to run: everything is checked before anything runs. */
+import { ahead } from './ahead.ts';
 import { checkBackend } from './code.ts';
 import { ArtifactError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import type { Program, StateHandle } from './program.ts';
-import type { BundleReader, ReadOptions } from './reader.ts';
 import { entryOf, openBundle } from './reader.ts';
 import type { LoadProgress, Runtime } from './runtime.ts';
 import { contractVersion } from './runtime.ts';
@@ -58,6 +58,8 @@ export async function loadBundle(
   });
 
   const artifacts = await reader.artifacts(names, read('read'));
+  // Weights are read and verified while code is compiled.
+  const weights = ahead(reader.weights(stored(manifest, names), read('weights')), 4);
   const programs: Record<string, Program> = {};
   const closeAll = (): void => Object.values(programs).forEach((program) => program.close());
   try {
@@ -75,7 +77,7 @@ export async function loadBundle(
         'unknown-entry',
         `no entry point of '${manifest.name}' was asked for; it has ${Object.keys(manifest.entries).join(', ')}`,
       );
-    await writeWeights(reader, state, read('weights'));
+    for await (const { name, data, at } of weights) await state.write(name, data, at);
     signal?.throwIfAborted();
     if (options.selfCheck) {
       // Fetched by those who want it.
@@ -93,6 +95,7 @@ export async function loadBundle(
       },
     };
   } catch (error) {
+    await weights.return?.();
     closeAll();
     throw error;
   }
@@ -115,7 +118,8 @@ async function checkRuntime(manifest: Manifest, names: readonly string[], runtim
   }
 }
 
-async function writeWeights(reader: BundleReader, state: StateHandle, options: ReadOptions): Promise<void> {
-  const wanted = Object.keys(state.ports).filter((name) => typeof reader.manifest.state[name]?.from === 'object');
-  for await (const { name, data, at } of reader.weights(wanted, options)) await state.write(name, data, at);
+/** The state of these entry points that has weights. */
+function stored({ entries, state }: Manifest, names: readonly string[]): string[] {
+  const used = new Set(names.flatMap((name) => entries[name]!.state));
+  return [...used].filter((name) => typeof state[name]?.from === 'object');
 }

@@ -84,6 +84,7 @@ export function arenaLayout(
   artifact: Pick<Artifact, 'buffers' | 'outputs' | 'steps'>,
   sizes: Sizes,
   align?: number,
+  page?: number,
 ): Layout {
   const { buffers, outputs, steps } = artifact;
   const kept = new Set(Object.values(outputs).map(({ buffer }) => buffer));
@@ -91,5 +92,5 @@ export function arenaLayout(
     const first = b.role === 'input' ? -1 : b.live[0];
     return { ...b, live: [first, kept.has(i) ? steps.length : Math.max(first, b.live[1])] as const };
   });
-  return assignOffsets(alive, sizes, inArena, align);
+  return assignOffsets(alive, sizes, inArena, align, page);
 }
