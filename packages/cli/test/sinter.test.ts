@@ -192,7 +192,11 @@ describe('inspect', () => {
     const [small, large] = [await inspect('batch=1,seq=8'), await inspect('batch=16,seq=8')];
     expect(small.bytes).toBe((await stat(file)).size);
     expect(small.manifest).toEqual((await openBundle(openSource(file))).manifest);
-    expect(small.manifest.source).toMatchObject({ task: 'text-classification', train_step: { weight_decay: 0.01 } });
+    expect(small.manifest.source).toMatchObject({
+      model: 'bert',
+      task: 'text-classification',
+      train_step: { weight_decay: 0.01 },
+    });
     const bytes = (of: typeof small) => of.memory['forward']!.at[0]!.bytes;
     expect(bytes(large) / bytes(small)).toBeGreaterThan(4);
   });
@@ -276,7 +280,7 @@ const refusals: readonly (readonly [args: string, code: number, message: string]
   ['compile BERT --task feature-extraction --entry train_step', 2, "has no loss, so there is no 'train_step'"],
   ['compile BERT --target gpu', 2, "--target: 'gpu' is none of cpu, cpu-native, webgpu"],
   ['compile BERT --weights f8', 2, "--weights: 'f8' is none of f32, f16"],
-  ['compile BERT --adam_beta1 1.5', 1, 'adam_beta1'],
+  ['compile BERT --adam_beta1 1.5', 2, '--adam_beta1 must be a number from 0 to below 1; got 1.5'],
   ['compile BERT --weight_decay much', 2, "--weight_decay is 'much'; it must be a number"],
   ['compile BERT --state x.safetensors', 2, '--state: a model has its weights'],
   ['compile BERT --name ../x', 2, "--name: '../x' is no name of a file"],

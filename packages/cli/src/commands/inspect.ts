@@ -59,7 +59,7 @@ export function inspectCommand(io: Io): Command {
     .description('Show what a .sinter file holds and needs: entry points, memory, kernels, parts.')
     .argument('<file>', 'a .sinter file, or its http(s) address')
     .option('--dims <sizes>', 'sizes to tell the memory of a run for: batch=8,seq=128', parseSizes, {})
-    .option('--all', 'list all of the state, not just the first tensors')
+    .option('--all', 'list all tensors of the state and of each kernel, not just the first')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -164,7 +164,7 @@ function show({ file, bytes, manifest, parts, kernels, memory }: Inspection, all
     about.length > 0 ? `  from ${about.join('; ')}\n` : '',
     ...Object.keys(manifest.entries).map((entry) => showEntry(manifest, entry, memory[entry]!)),
     section('State', showState(manifest, all)),
-    ...Object.entries(kernels).map(([entry, uses]) => section(`Kernels of ${entry}`, showKernels(uses))),
+    ...Object.entries(kernels).map(([entry, uses]) => section(`Kernels of ${entry}`, showKernels(uses, all))),
     section('Parts', table(['bytes', 'what'], parts.map(showPart), ['bytes'])),
   ].join('');
 }
@@ -236,9 +236,14 @@ function beginning({ from }: ManifestState): string {
   return from === 'zeros' ? 'zeros' : 'zeros, to be written';
 }
 
-function showKernels(uses: readonly KernelUse[]): string {
+/** How many of the tensors that a kernel computes are listed unless all are asked for. */
+const firstOrigins = 3;
+
+function showKernels(uses: readonly KernelUse[], all: boolean): string {
   const rows = uses.flatMap(({ kernel, steps, computes }) => {
-    const [first = '', ...more] = computes;
+    const shown = all || computes.length <= firstOrigins + 1 ? computes : computes.slice(0, firstOrigins);
+    const left = computes.length - shown.length;
+    const [first = '', ...more] = left > 0 ? [...shown, `… and ${left} more`] : shown;
     return [[kernel, String(steps), first], ...more.map((text) => ['', '', text])];
   });
   return table(['kernel', 'steps', 'computes'], rows, ['steps']);

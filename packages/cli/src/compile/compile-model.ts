@@ -5,7 +5,7 @@ import type { Artifact } from '@sinter/compiler';
 import { encodeBundle, peakBytes } from '@sinter/compiler/artifact';
 import type { Bundle } from '@sinter/compiler/artifact';
 import type { Data } from '@sinter/ir';
-import { TrainingArguments } from '@sinter/trainer';
+import { TrainingArguments, TrainingArgumentsError } from '@sinter/trainer';
 import { showDim } from '../arguments/dims.ts';
 import { parseChoices } from '../arguments/lists.ts';
 import { backendOf } from '../backends.ts';
@@ -49,7 +49,7 @@ export async function compileModel(io: Io, models: readonly string[], options: C
     zeros: zerosOf(entries, source),
     files: source.files,
     check,
-    source: { model: models.join(' '), ...source.about },
+    source: source.about,
   };
   const files = await working(io, 'writing', () => writeBundle(bundle, options));
   if (options.standalone)
@@ -72,19 +72,29 @@ async function openModels(io: Io, models: readonly string[], options: CompileOpt
   if (second !== undefined)
     throw new UsageError(`${second}: one model at a time; several entry points are --entry a,b`);
   refuse(options, ['state'], 'a model has its weights: it is for graph files');
-  const given = Object.fromEntries(stepNames.flatMap((k) => (options[k] === undefined ? [] : [[k, options[k]]])));
   const { task, entry = 'forward', weights, num_labels, revision } = options;
-  return modelSource(model!, {
-    task,
-    entries: parseChoices('--entry', entry, entryNames),
-    weights,
-    step: new TrainingArguments(given),
-    num_labels,
-    revision,
-    onNotice: io.err,
-    onProgress: ({ file, loaded, total }) =>
-      io.status(`fetching ${file}: ${showBytes(loaded)}${total === undefined ? '' : ` of ${showBytes(total)}`}`),
-  });
+  return working(io, `reading ${model}`, () =>
+    modelSource(model!, {
+      task,
+      entries: parseChoices('--entry', entry, entryNames),
+      weights,
+      step: stepArgumentsOf(options),
+      num_labels,
+      revision,
+      onNotice: io.err,
+      onProgress: ({ file, loaded, total }) =>
+        io.status(`fetching ${file}: ${showBytes(loaded)}${total === undefined ? '' : ` of ${showBytes(total)}`}`),
+    }),
+  );
+}
+
+/** The arguments of `train_step`, checked by the rules that training has. */
+function stepArgumentsOf(options: CompileOptions): TrainingArguments {
+  try {
+    return new TrainingArguments(Object.fromEntries(stepNames.map((name) => [name, options[name]])));
+  } catch (error) {
+    throw error instanceof TrainingArgumentsError ? new UsageError(`--${error.message}`, { cause: error }) : error;
+  }
 }
 
 function refuse(options: CompileOptions, names: readonly (keyof CompileOptions)[], why: string): void {

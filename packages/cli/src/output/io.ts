@@ -23,7 +23,7 @@ function clear(): string {
   return process.stderr.isTTY ? '\r\u001b[K' : '';
 }
 
-/** A step of the work: shown as status while it lasts, and kept with its time where `verbose`. */
+/** A step of the work, shown as status while it lasts. */
 export async function working<T>(io: Io, what: string, work: () => Promise<T>): Promise<T> {
   io.status(`${what} …`);
   try {

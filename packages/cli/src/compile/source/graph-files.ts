@@ -37,7 +37,7 @@ export async function graphSource(paths: readonly string[], options: GraphSource
     limits: {},
     inputs: {},
     files: {},
-    about: {},
+    about: { graphs: paths.map((path) => basename(path)) },
   };
 }
 

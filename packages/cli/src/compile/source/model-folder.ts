@@ -35,6 +35,8 @@ export interface ModelSourceOptions {
 export async function modelSource(folderOrId: string, options: ModelSourceOptions): Promise<Source> {
   const { entries, weights, num_labels, onNotice, onProgress } = options;
   const where = { onProgress, ...(options.revision !== undefined && { revision: options.revision }) };
+  const { source, commit } = await resolveModel(folderOrId, { ...where, files: ['config.json'] });
+  const name = basename(resolve(folderOrId));
   const taskName = options.task ?? taskOf(await AutoConfig.from_pretrained(folderOrId, where));
   const task: Task = tasks[taskName];
   for (const entry of entries)
@@ -54,13 +56,20 @@ export async function modelSource(folderOrId: string, options: ModelSourceOption
     read.has(name) ? [[name, stored(weight, weights)]] : [],
   );
   return {
-    name: basename(resolve(folderOrId)),
+    name,
     entries: Object.fromEntries(graphs),
     weights: new Map(values),
     limits: model.dims,
     inputs: model.inputs,
     files: { 'config.json': jsonBytes(configOf(model)), ...(await tokenizerFiles(folderOrId, where)) },
-    about: { task: taskName, weights, ...(entries.includes('train_step') && { train_step: pick(options.step) }) },
+    // Where a folder lies is nobody's business.
+    about: {
+      model: source === 'folder' ? name : folderOrId,
+      ...(commit !== undefined && { commit }),
+      task: taskName,
+      weights,
+      ...(entries.includes('train_step') && { train_step: pick(options.step) }),
+    },
   };
 }
 
