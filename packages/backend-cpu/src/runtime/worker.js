@@ -50,7 +50,8 @@ function heed(message) {
 /** Runs tasks until there is mail. A trap ends the pool: the other threads may wait for this one for ever. */
 function serve() {
   while (!ended) {
-    Atomics.wait(words, me.go, seen);
+    // A call to wake up may come late, for a change that was seen before it: only a change of the word counts.
+    while (Atomics.load(words, me.go) === seen) Atomics.wait(words, me.go, seen);
     seen = Atomics.load(words, me.go);
     const task = Atomics.load(words, me.task);
     if (task === me.mail) return;
