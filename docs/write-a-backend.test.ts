@@ -23,6 +23,11 @@ test('its test is the one of the guide', async () => {
   expect(blocks('ts')).toContain(await readFile(file('examples/custom-backend/conformance.test.ts'), 'utf8'));
 });
 
+test('what it shows of the BLAS backend stands there', async () => {
+  const block = blocks('ts').find((text) => text.includes('claims:'))!;
+  expect(await readFile(file('examples/custom-backend/blas.ts'), 'utf8')).toContain(block.trimEnd());
+});
+
 test('the program of the guide runs', async () => {
   const program = blocks('ts').find((block) => block.includes('compile('))!;
   const path = file('examples/custom-backend/guide.tmp.ts');

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import type { Backend } from '@sinter/compiler';
 import { interpreter } from '@sinter/compiler';
 import type { ConformanceReport, GroupReport, OpReport } from '@sinter/conformance';
-import { plainRunner, testBackend } from '@sinter/conformance';
+import { plainRunner, skippedOf, testBackend } from '@sinter/conformance';
 import { dtypes } from '@sinter/ir';
 
 /** A backend under the name that the table gives it. */
@@ -76,9 +76,13 @@ function reasons(reports: readonly ConformanceReport[]): string[] {
       const ops = r.ops.filter((o) => o.dtype === dtype && o.outcome === 'refused');
       return ops.length === 0 ? [] : [`* ${r.name} refuses ${dtype} in ${ops.length} ops: ${ops[0]!.why}`];
     });
-    const noted = (key: 'failed' | 'skipped'): string[] =>
-      r.groups.flatMap((g) => g[key].map(({ test, why }) => `* ${r.name}, ${key}: ${g.name} > ${test}: ${why}`));
-    return [...refused, ...noted('failed'), ...noted('skipped')];
+    const failed = r.groups.flatMap((g) =>
+      g.failed.map(({ test, why }) => `* ${r.name}, failed: ${g.name} > ${test}: ${why}`),
+    );
+    const skipped = r.groups.flatMap((g) =>
+      skippedOf(g).map(({ test, why }) => `* ${r.name}, skipped: ${test}: ${why}`),
+    );
+    return [...refused, ...failed, ...skipped];
   });
 }
 

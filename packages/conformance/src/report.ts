@@ -69,11 +69,18 @@ export function printReport({ name, contract, groups, ops }: ConformanceReport):
       all('skipped'),
       sum((g) => g.ms),
     ),
-    ...all('skipped').map(({ test, why }) => `  skipped: ${test}: ${why}`),
+    ...groups.flatMap((g) => skippedOf(g).map(({ test, why }) => `  skipped: ${test}: ${why}`)),
     ...refusals(ops),
     ...all('failed').map(({ test, why }) => `  failed: ${test}: ${why}`),
   ];
   return lines.join('\n');
+}
+
+/** What a group left out: in one line where that is all of it, for one reason. */
+export function skippedOf({ name, passed, failed, skipped }: GroupReport): readonly Noted[] {
+  const whole = passed + failed.length === 0 && skipped.every(({ why }) => why === skipped[0]!.why);
+  if (whole && skipped.length > 0) return [{ test: `${name} (${skipped.length} tests)`, why: skipped[0]!.why }];
+  return skipped.map(({ test, why }) => ({ test: `${name} > ${test}`, why }));
 }
 
 /** One line for each dtype of which ops were refused. */
