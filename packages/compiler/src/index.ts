@@ -45,4 +45,4 @@ export type { VerifyOptions } from './loop/verify.ts';
 export { verifyKernel, verifyPlan } from './loop/verify.ts';
 export type { OptimizeOptions } from './loop/optimize.ts';
 export { optimize } from './loop/optimize.ts';
-export type { Tile } from './schedule/tiles.ts';
+export type { CpuTile, GpuTile, Tile, TileBlocks } from './schedule/tiles.ts';

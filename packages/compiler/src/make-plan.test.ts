@@ -79,6 +79,12 @@ describe('a training step on every kind of target', () => {
   });
 });
 
+test('a tile that no workgroup can compute is an error', () => {
+  expect(() => makePlan(feedForward(), gpu, { tile: { mr: 3 } })).toThrow(/64 × 64 in register tiles of 3 × 4/);
+  expect(() => makePlan(feedForward(), gpu, { tile: { mr: 1 } })).toThrow(/1024 threads/);
+  expect(() => makePlan(feedForward(), gpu, { tile: { kb: 64 } })).toThrow(/33280 bytes of shared memory/);
+});
+
 test('what one kernel cannot bind is an error', () => {
   const parts = Array.from({ length: 3 }, (_, i) => ir.input(`x${i}`, [4]));
   const g = ir.graph('wide', {

@@ -55,8 +55,8 @@ const anchors = new Set(['contract', 'reduce', 'scatter']);
 export interface FuseOptions {
   /** Buffers that one kernel may use. */
   readonly maxBindings: number;
-  /** The work up to which a contraction computes an element of an operand again, in simple operations. */
-  readonly recompute: number;
+  /** The work up to which a contraction computes an element of an operand again, in simple operations. Default 40. */
+  readonly recompute?: number;
   /** Ranges of run-time sizes. */
   readonly dims: DimRanges;
   /** `false`: every op is a kernel of its own. */
@@ -67,7 +67,7 @@ export interface FuseOptions {
 
 /** Groups a graph. */
 export function fuse(input: Graph, options: FuseOptions): Fused {
-  const { maxBindings, join = true, claims = () => false } = options;
+  const { maxBindings, recompute = 40, join = true, claims = () => false } = options;
   const graph = separateRoots(splitConcats(input, maxBindings));
   const roots = new Set(graphRoots(graph));
   const order = topological(roots);
@@ -100,7 +100,7 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
       continue;
     }
     const recomputed = join
-      ? recomputedOperands(order, index, stored, grouping, options)
+      ? recomputedOperands(order, index, stored, grouping, { maxBindings, recompute })
       : new Map<Tensor, ReadonlySet<Tensor>>();
     const reads = readsOf(grouping, recomputed);
     const read = new Set([...roots, ...[...reads.values()].flatMap((own) => [...own])]);

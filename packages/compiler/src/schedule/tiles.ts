@@ -2,8 +2,8 @@
 import type { Target } from '../target.ts';
 import type { ScheduleContext } from './draft.ts';
 
-/** What every tile has. */
-interface Blocks {
+/** What the tiles of every machine have. */
+export interface TileBlocks {
   /** Rows and columns of the register tile. */ readonly mr: number;
   readonly nr: number;
   /** Rows and columns of the block that one CPU thread or one GPU workgroup takes, multiples of the register tile. */
@@ -11,11 +11,11 @@ interface Blocks {
   readonly nb: number;
 }
 /** How a contraction is cut on a CPU. */
-export interface CpuTile extends Blocks {
+export interface CpuTile extends TileBlocks {
   /** How often the innermost loop is unrolled. */ readonly unroll: number;
 }
 /** How a contraction is cut on a GPU: a workgroup has `mb / mr · nb / nr` threads. */
-export interface GpuTile extends Blocks {
+export interface GpuTile extends TileBlocks {
   /**
    * Whether the workgroup brings its rows and columns into memory that it shares; else each thread reads what its own register
    * tile needs.
@@ -49,6 +49,8 @@ export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
  * for every four products; with 8 × 8 results it is one for every four, where a result is large enough that its blocks still keep
  * the machine busy. A GPU that is emulated by a CPU pays for every barrier and has no memory that is nearer than another:
  * few threads with large tiles.
+ *
+ * @throws RangeError for a tile that a workgroup of the target cannot compute.
  */
 export function gpuTile({ target, tile }: ScheduleContext, elements?: number): GpuTile {
   const groups = 64;
@@ -58,7 +60,19 @@ export function gpuTile({ target, tile }: ScheduleContext, elements?: number): G
   const chosen = target.software
     ? { mr: 8, nr: 8, mb: 8, nb: 64, shared: false, kb: 1, groups: 4 }
     : { mr: register, nr: register, mb: block, nb: block, shared: true, kb: register === 8 ? 8 : 16, groups };
-  return { ...chosen, ...tile };
+  return checked({ ...chosen, ...tile }, target);
+}
+
+function checked(tile: GpuTile, { maxWorkgroup, sharedBytes }: Target): GpuTile {
+  const { mr, nr, mb, nb, kb, shared } = tile;
+  const threads = (mb / mr) * (nb / nr);
+  const bytes = shared ? 4 * kb * (mb + nb + 2) : 0;
+  if (mb % mr !== 0 || nb % nr !== 0 || threads > maxWorkgroup || bytes > sharedBytes)
+    throw new RangeError(
+      `tile: a block of ${mb} × ${nb} in register tiles of ${mr} × ${nr} is ${threads} threads and ${bytes} bytes of shared memory; ` +
+        `a workgroup has at most ${maxWorkgroup} and ${sharedBytes}, and a block is a whole number of register tiles`,
+    );
+  return tile;
 }
 
 /**
