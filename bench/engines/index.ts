@@ -29,6 +29,13 @@ export interface Engine {
 /** All engines, in the order of the table. */
 export const engines: readonly Engine[] = [
   { name: 'sinter', place: 'cpu', language: 'sinter', native: false, command: node('sinter.ts') },
+  {
+    name: 'sinter-native',
+    place: 'cpu',
+    language: 'sinter',
+    native: true,
+    command: node('sinter.ts', 'native'),
+  },
   { name: 'onnxruntime-web', place: 'cpu', language: 'onnx', native: false, command: node('ort-web.ts') },
   {
     name: 'tfjs-wasm',

@@ -113,6 +113,7 @@ function rowsOf(
   const ours = called('sinter')?.median_ms;
   return entries.map(({ peer, rounds, times, median_ms }) => {
     const idle = median(rounds.map((round) => round.idleCores));
+    const busy = median(rounds.map((round) => round.busyCores));
     return {
       work: work.name,
       engine: peer.engine.name,
@@ -120,12 +121,13 @@ function rowsOf(
       threads: work.place === 'cpu' ? threads : null,
       adapter: peer.ready.gpu?.adapter ?? null,
       gpu: peer.ready.gpu?.counts ?? null,
-      busy_cores: median(rounds.map((round) => round.busyCores)),
+      busy_cores: busy,
       idle_cores: idle,
       other_cores: median(rounds.map((round) => round.otherCores)),
       runs: times.length,
       median_ms,
       min_ms: Math.min(...times),
+      cpu_ms: busy * median_ms,
       ratio: ours === undefined ? null : median_ms / ours,
       gflops: work.flops ? work.flops / median_ms / 1e6 : null,
       tokens_per_s: work.tokens ? (work.tokens / median_ms) * 1e3 : null,

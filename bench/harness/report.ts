@@ -26,6 +26,8 @@ export interface Row {
   readonly runs: number;
   readonly median_ms: number;
   readonly min_ms: number;
+  /** Processor time of one run: on a software adapter the work itself, and hardly disturbed by other programs. */
+  readonly cpu_ms: number;
   /** This engine's median ÷ Sinter's, at the same work and thread count: above 1 Sinter is faster. */
   readonly ratio: number | null;
   readonly gflops: number | null;
@@ -112,6 +114,7 @@ const onProcessor: readonly Column[] = [
 const onAdapter: readonly Column[] = [
   ...names,
   ...times,
+  { title: 'cpu ms', of: (row) => digits(row.cpu_ms) },
   { title: 'tokens/s', of: ({ tokens_per_s }) => tokens_per_s?.toFixed(0) ?? '' },
   { title: 'kernels', of: ({ gpu }) => String(gpu?.kernels ?? '') },
   { title: 'dispatches', of: ({ gpu }) => String(gpu?.dispatches ?? '') },
@@ -175,6 +178,7 @@ export function verdicts(rows: readonly Row[]): string[] {
       const [peer, mark] = [fastest(false), fastest(true)];
       const said = [
         peer ? `${peer.ratio?.toFixed(2)}× as fast as ${peer.engine}` : 'no JavaScript peer',
+        ...(peer && ours.adapter ? [`${(ours.cpu_ms / peer.cpu_ms).toFixed(2)} of its processor time`] : []),
         ...(mark ? [`${mark.ratio?.toFixed(2)}× as fast as ${mark.engine}`] : ours.adapter ? [] : ['no native peer']),
         ...(peer?.gpu && ours.gpu ? [fewer(ours.gpu, peer.gpu)] : []),
       ];
