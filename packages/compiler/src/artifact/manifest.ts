@@ -108,7 +108,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   if (!globalThis.crypto?.subtle)
     throw new ArtifactError(
       'source',
-      'hashes cannot be computed: this page is not a secure context; serve it over https or from localhost',
+      'there is no crypto.subtle to verify hashes with; serve the page over https or from localhost',
     );
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
   return hex(hash);
@@ -151,7 +151,7 @@ export function parseHead(head: Uint8Array): { readonly manifestBytes: number; r
   if (format > formatVersion)
     throw new ArtifactError(
       'newer',
-      `the .sinter file has format ${format}, this version reads up to ${formatVersion}; update sinter, or build the artifact with this version`,
+      `the .sinter file has format ${format}, this version reads up to ${formatVersion}; update sinter`,
     );
   const manifestBytes = view.getUint32(12, true);
   if (format === 0 || manifestBytes > longestManifest || head.subarray(48).some((byte) => byte !== 0))

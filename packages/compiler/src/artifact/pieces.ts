@@ -17,30 +17,24 @@ export class Cutter {
 
   /** The next `length` bytes, or fewer where the stream ends. They are copied only where they lie in several chunks. */
   async take(length: number): Promise<Uint8Array> {
-    if (length > 0 && this.#rest.length === 0) await this.#more();
-    let out = this.#rest.subarray(0, length);
-    this.#rest = this.#rest.subarray(out.length);
-    if (out.length < length) {
-      const whole = new Uint8Array(length);
-      whole.set(out);
-      let done = out.length;
-      while (done < length && (await this.#more())) {
-        const some = this.#rest.subarray(0, length - done);
-        whole.set(some, done);
-        done += some.length;
-        this.#rest = this.#rest.subarray(some.length);
+    const found: Uint8Array[] = [];
+    let bytes = 0;
+    while (bytes < length) {
+      if (this.#rest.length === 0) {
+        const { done, value } = await this.#chunks.next();
+        if (done) break;
+        this.#rest = value;
       }
-      out = whole.subarray(0, done);
+      const some = this.#rest.subarray(0, length - bytes);
+      this.#rest = this.#rest.subarray(some.length);
+      bytes += some.length;
+      found.push(some);
     }
-    this.at += out.length;
+    this.at += bytes;
+    if (found.length === 1) return found[0]!;
+    const out = new Uint8Array(bytes);
+    for (let at = 0; found.length > 0; at += found.shift()!.length) out.set(found[0]!, at);
     return out;
-  }
-
-  /** The next chunk, if there is one; what was left of the last must be used up. */
-  async #more(): Promise<boolean> {
-    const { done, value } = await this.#chunks.next();
-    this.#rest = done ? this.#rest : value;
-    return !done;
   }
 
   /** Lets go of the stream. */

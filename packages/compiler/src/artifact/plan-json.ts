@@ -47,27 +47,27 @@ export function decodeArtifact(
   entry: ManifestEntry,
   part: (index: number) => Uint8Array,
 ): Artifact {
-  const { kernels, origins, buffers, steps, ...ports } = JSON.parse(
+  const { buffers, steps, inputs, outputs, state, ...plan } = JSON.parse(
     new TextDecoder().decode(part(entry.plan)),
   ) as PlanJson;
+  const { program: name, dims, requires, updates } = entry;
   const portsOf = (infos: Readonly<Record<string, TensorInfo>>, at: PlanJson['state']): Ports =>
-    mapValues(at, (buffer, name) => ({ dtype: infos[name]!.dtype, shape: infos[name]!.shape, buffer }));
+    mapValues(at, (buffer, port) => ({ dtype: infos[port]!.dtype, shape: infos[port]!.shape, buffer }));
   const dtypes = new Map(buffers.map((b) => [b.name, b.dtype]));
   return {
+    ...plan,
     format: 1,
     backend: manifest.backend,
-    name: entry.program,
-    dims: entry.dims,
-    inputs: portsOf(entry.inputs, ports.inputs),
-    outputs: portsOf(entry.outputs, ports.outputs),
-    state: portsOf(manifest.state, ports.state),
+    name,
+    dims,
+    inputs: portsOf(entry.inputs, inputs),
+    outputs: portsOf(entry.outputs, outputs),
+    state: portsOf(manifest.state, state),
     buffers: buffers.map((b) => ({ ...b, length: sizeFromJson(b.length) })),
     steps: steps.map(([kernel, ...of]) => ({ kernel: kernel!, buffers: of })),
-    constants: mapValues(entry.constants, (index, name) => asElements(dtypes.get(name)!, part(index))),
-    kernels,
+    constants: mapValues(entry.constants, (number, buffer) => asElements(dtypes.get(buffer)!, part(number))),
     code: mapValues(entry.code, part),
-    ...(entry.requires && { requires: entry.requires }),
-    ...(entry.updates && { updates: entry.updates }),
-    ...(origins && { origins }),
+    ...(requires && { requires }),
+    ...(updates && { updates }),
   };
 }

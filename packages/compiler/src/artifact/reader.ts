@@ -29,8 +29,8 @@ export interface BundleReader {
   artifacts(entries: readonly string[], options?: ReadOptions): Promise<Record<string, Artifact>>;
   /** A file. @throws ArtifactError `unknown-file`, `truncated`, `damaged`, `source` */
   file(name: string): Promise<Uint8Array>;
-  /** The bytes of parts, by their numbers in the manifest. @throws ArtifactError `truncated`, `damaged`, `source` */
-  parts(numbers: readonly number[], options?: ReadOptions): Promise<ReadonlyMap<number, Uint8Array>>;
+  /** Reads parts; gives a function from a part's number in the manifest to its bytes. @throws ArtifactError `truncated`, `damaged`, `source` */
+  parts(numbers: readonly number[], options?: ReadOptions): Promise<(number: number) => Uint8Array>;
   /**
    * The initial state of the tensors of these names, in pieces of at most 4 MiB, in the order in which they are stored.
    *
@@ -76,12 +76,11 @@ export async function openBundle(
     }
   }
 
-  async function parts(numbers: readonly number[], read: ReadOptions = {}): Promise<ReadonlyMap<number, Uint8Array>> {
-    const wanted = [...new Set(numbers)];
-    const of = new Map(wanted.map((n) => [partOf(manifest, n), new Uint8Array(partOf(manifest, n).bytes)]));
-    for await (const { part, at, bytes: piece } of pieces([...of.keys()].map(wholePart), read))
-      of.get(part)!.set(piece, at);
-    return new Map(wanted.map((n) => [n, of.get(manifest.parts[n]!)!]));
+  async function parts(numbers: readonly number[], read: ReadOptions = {}): Promise<(number: number) => Uint8Array> {
+    const found = new Map(numbers.map((n) => [partOf(manifest, n), new Uint8Array(partOf(manifest, n).bytes)]));
+    for await (const { part, at, bytes: piece } of pieces([...found.keys()].map(wholePart), read))
+      found.get(part)!.set(piece, at);
+    return (number) => found.get(partOf(manifest, number))!;
   }
 
   async function artifacts(names: readonly string[], read: ReadOptions = {}): Promise<Record<string, Artifact>> {
@@ -90,7 +89,7 @@ export async function openBundle(
       entries.flatMap(([, e]) => [e.plan, ...Object.values(e.code), ...Object.values(e.constants)]),
       read,
     );
-    return Object.fromEntries(entries.map(([name, e]) => [name, decodeArtifact(manifest, e, (n) => found.get(n)!)]));
+    return Object.fromEntries(entries.map(([name, e]) => [name, decodeArtifact(manifest, e, found)]));
   }
 
   return {
@@ -106,7 +105,7 @@ export async function openBundle(
           `'${manifest.name}' has no file '${name}'; near it: ${near(name, Object.keys(manifest.files))}`,
         );
       const number = manifest.files[name]!;
-      return (await parts([number])).get(number)!;
+      return (await parts([number]))(number);
     },
     weights: (names, read) => readWeights(manifest, names, (spans) => pieces(spans, read)),
     async verify(read) {
@@ -157,11 +156,9 @@ async function readManifest(source: ByteSource, signal?: AbortSignal): Promise<{
 
 /** The file must have so many bytes, where its source knows how many it has. */
 async function checkLength(source: ByteSource, bytes: number): Promise<void> {
-  const size = await source.size();
-  if (size === undefined || size === bytes) return;
-  throw size < bytes
-    ? new ArtifactError('truncated', `${source.name} has ${size} bytes of ${bytes}: the end is missing; fetch it again`)
-    : new ArtifactError('damaged', `${source.name} has ${size - bytes} bytes more than belong to it; fetch it again`);
+  const size = (await source.size()) ?? bytes;
+  if (size < bytes) throw truncated(source, size);
+  if (size > bytes) throw damaged(source, bytes, size - bytes);
 }
 
 function openBeside(source: ByteSource, name: string): ByteSource | Promise<ByteSource> {

@@ -33,7 +33,7 @@ export async function runChecks(
   const tensors = (stored: Readonly<Record<string, ManifestTensor>>, infos: Readonly<Record<string, TensorInfo>>) =>
     mapValues(stored, ({ shape, part }, key): TensorData => ({
       shape,
-      data: asElements(infos[key]!.dtype, parts.get(part)!),
+      data: asElements(infos[key]!.dtype, parts(part)),
     }));
   for (const [i, name] of names.entries()) {
     options.signal?.throwIfAborted();

@@ -98,7 +98,7 @@ interface Stream {
  * them sends the whole file, which is then read in one pass for as long as reading goes forward.
  */
 export function urlSource(url: string | URL, options: UrlOptions = {}): ByteSource {
-  const { fetch = (at, init) => globalThis.fetch(at, init) } = options;
+  const { fetch = globalThis.fetch } = options;
   const name = String(url);
   let size: number | undefined;
   /** A stream that can still be read forward. */
