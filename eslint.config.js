@@ -108,7 +108,7 @@ export default tseslint.config(
     files: ['packages/backend-*/src/runtime/**/*.ts'],
     ignores: tests,
     rules: onlyImports(
-      '(\\.\\/|node:|@sinter/(ir|compiler/artifact)$)',
+      '(\\./|node:|@sinter/(ir|compiler/artifact)$)',
       'The runtime loads artifacts without the compiler: it may import only its own folder, @sinter/ir and @sinter/compiler/artifact.',
     ),
   },

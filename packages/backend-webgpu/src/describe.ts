@@ -1,7 +1,7 @@
 /** The machines that plans for WebGPU are made for. */
 import type { Feature, Target } from '@sinter/compiler';
 import type { ScalarOp } from '@sinter/ir';
-import { isSoftware } from './runtime/host.ts';
+import { isSoftware } from './runtime/adapters.ts';
 
 /**
  * Scalar ops that WGSL has with the meaning of the loop language. It has exp, log, tanh and others too, but each device to an

@@ -189,14 +189,14 @@ test('an arena that is larger than a buffer can be lies in several', async () =>
 });
 
 test('a tensor that no kernel can reach as a whole: the error says which, how large, the limit and what to do', async () => {
-  const device = limited(await newDevice(), { maxStorageBufferBindingSize: 4096 });
+  const device = limited(await newDevice(), { maxStorageBufferBindingSize: 1 << 20 });
   const program = await load(wide, undefined, onDevice(device));
-  await expect(program.run({ a: { data: ones(2000, 1), shape: [2000] } })).rejects.toThrow(
-    /program 'wide': the tensor 'a' \(f32\) with n=2000 takes 7\.81 KiB, .* reach 4\.00 KiB .*maxStorageBufferBindingSize.*; make n smaller/,
+  await expect(program.run({ a: { data: ones(300_000, 1), shape: [300_000] } })).rejects.toThrow(
+    /program 'wide' with n=300000: the tensor 'a' \(f32\) takes 1\.14 MiB, .* reach 1\.00 MiB .*maxStorageBufferBindingSize.*; make n smaller/,
   );
   expect((await program.run({ a: f32(1) }))['b']).toEqual(f32(6));
-  const large = byHand({ name: 'large', buffers: { w: { role: 'state', shape: [5000] } }, steps: [] });
-  await expect(load(large, undefined, onDevice(device))).rejects.toThrow(/state 'w' f32\[5000\] takes 19\.53 KiB/);
+  const large = byHand({ name: 'large', buffers: { w: { role: 'state', shape: [500_000] } }, steps: [] });
+  await expect(load(large, undefined, onDevice(device))).rejects.toThrow(/state 'w' f32\[500000\] takes 1\.91 MiB/);
 });
 
 test('more memory than there is, and more workgroups', async () => {
@@ -212,11 +212,11 @@ test('more memory than there is, and more workgroups', async () => {
     /the tensor 't' .* make n smaller/,
   );
   const never = await load(endless);
-  await expect(never.run({ a: f32(1, 2, 3, 4) })).rejects.toThrow(/kernel 'never' wants 4294967296 workgroups/);
+  await expect(never.run({ a: f32(1, 2, 3, 4) })).rejects.toThrow(/program 'endless' with n=4: .*workgroup/s);
 });
 
 test('a kernel that does not compile is named, and where it is wrong', async () => {
-  await expect(load(broken)).rejects.toThrow(/kernel 'wrong' does not compile: \d+:\d+ unresolved value 'y'/);
+  await expect(load(broken)).rejects.toThrow(/kernel 'wrong' does not compile: .*\d+:\d+ error: unresolved value 'y'/s);
   await expect(load(broken)).rejects.toThrow(BackendError);
 });
 
@@ -256,7 +256,7 @@ test('a device that is lost: runs fail with what to do, restore brings the last 
   await gpu.lost;
   await expect(program.run()).rejects.toThrow(/the device was lost .*restore\(\)/);
   await expect(program.state.read('x')).rejects.toThrow(BackendError);
-  await expect(program.restore()).rejects.toThrow('hand over a new one');
+  await expect(program.restore()).rejects.toThrow('give restore() a new device');
   await program.restore(await newDevice());
   // The last copy is what was read; the runs after that are gone.
   expect((await program.state.read('x'))[0]).toBe(6);
@@ -339,9 +339,9 @@ test('state and inputs that do not fit are refused', async () => {
 
 test('artifacts of others, damaged and incomplete ones are refused', async () => {
   await expect(load({ ...empty, backend: 'cpu' })).rejects.toThrow("was built for the backend 'cpu'");
-  await expect(load({ ...empty, code: {} })).rejects.toThrow('is incomplete: it carries no code');
+  await expect(load({ ...empty, code: {} })).rejects.toThrow("'empty' is incomplete: its code lacks 'kernels.wgsl'");
   const code = { ...affine.code, 'kernels.wgsl': affine.code['kernels.wgsl']!.slice(0, 20) };
-  await expect(load({ ...affine, code })).rejects.toThrow("artifact 'affine' is damaged");
+  await expect(load({ ...affine, code })).rejects.toThrow("the kernels of 'affine': 'scale' is missing");
   await expect(load({ ...affine, constants: {} })).rejects.toThrow("the constant 'k' has no data");
 });
 

@@ -1,7 +1,7 @@
 /** What an artifact of this backend carries in `code`: written by `build`, read by `load`. */
 import type { Expr } from '@sinter/ir';
 import type { Artifact } from '@sinter/compiler/artifact';
-import { BackendError } from '@sinter/compiler/artifact';
+import { ArtifactError, codeOf } from '@sinter/compiler/artifact';
 
 /** The `backend` of our artifacts. */
 export const backendName = 'webgpu';
@@ -45,32 +45,19 @@ export function packCode(
   return { [parts.text]: encoder.encode(text), [parts.table]: encoder.encode(JSON.stringify(table)) };
 }
 
-/** The kernels of an artifact; a `BackendError` if it is not ours or incomplete. */
+/** The kernels of an artifact; an `ArtifactError` if it is not ours or incomplete. */
 export function unpackCode(artifact: Artifact): KernelCode[] {
-  const { format, backend, name, code, kernels } = artifact;
-  if (backend !== backendName) {
-    throw new BackendError(
-      `artifact '${name}' was built for the backend '${backend}', not for '${backendName}'; load it there or build it again`,
-    );
-  }
-  if (format !== 1)
-    throw new BackendError(
-      `artifact '${name}' has format ${String(format)}, this version reads format 1; build it again`,
-    );
-  const [text, table] = [code[parts.text], code[parts.table]];
-  if (!text || !table) {
-    throw new BackendError(
-      `artifact '${name}' is incomplete: it carries ${Object.keys(code).join(', ') || 'no code'}; needed: ${Object.values(parts).join(', ')}`,
-    );
-  }
+  const { name, kernels } = artifact;
+  const { [parts.text]: text, [parts.table]: table } = codeOf(artifact, backendName, [parts.text, parts.table]);
   const decoder = new TextDecoder();
-  let entries: readonly KernelEntry[];
   try {
-    entries = JSON.parse(decoder.decode(table)) as KernelEntry[];
+    const entries = JSON.parse(decoder.decode(table)) as KernelEntry[];
+    return kernels.map((kernel, i) => {
+      const { from, to } = entries[i]!;
+      if (to > text.length) throw new Error(`'${kernel}' is missing`);
+      return { ...entries[i]!, name: kernel, text: decoder.decode(text.subarray(from, to)) };
+    });
   } catch (error) {
-    throw new BackendError(`artifact '${name}' is damaged: ${(error as Error).message}; build it again`);
+    throw new ArtifactError('damaged', `the kernels of '${name}': ${(error as Error).message}; build it again`);
   }
-  if (entries.length !== kernels.length || entries.some((e) => !(e.from <= e.to && e.to <= text.length)))
-    throw new BackendError(`artifact '${name}' is damaged: its table of kernels does not fit its code; build it again`);
-  return entries.map((e, i) => ({ ...e, name: kernels[i]!, text: decoder.decode(text.subarray(e.from, e.to)) }));
 }

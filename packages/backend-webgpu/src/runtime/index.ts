@@ -5,14 +5,15 @@
  */
 import type { Artifact, LoadOptions, Runtime } from '@sinter/compiler/artifact';
 import { BackendError, contractVersion } from '@sinter/compiler/artifact';
-import { backendName, unpackCode } from './code.ts';
+import { backendName } from './code.ts';
+import type { DeviceInfo } from './adapters.ts';
 import { DeviceSource } from './device.ts';
 import type { AdapterOptions } from './host.ts';
-import { isSoftware, listAdapters } from './host.ts';
 import type { WebgpuProgram } from './program.ts';
-import { StoredProgram } from './program.ts';
-import { Store } from './store.ts';
+import { openProgram } from './program.ts';
+import { isStore, makeStore } from './store.ts';
 
+export type { DeviceInfo } from './adapters.ts';
 export { requestDevice } from './device.ts';
 export type { AdapterOptions } from './host.ts';
 export type { WebgpuProgram } from './program.ts';
@@ -44,52 +45,17 @@ export function webgpuRuntime(options: WebgpuOptions = {}): WebgpuRuntime {
     contract: contractVersion,
     supports: (requires) => source.lacks(requires),
     async load(artifact, { state, onProgress } = {}) {
-      if (state !== undefined && !(state instanceof Store)) {
+      if (state !== undefined && !isStore(state)) {
         throw new BackendError(
-          `program '${artifact.name}' cannot share this state: it belongs to another backend; load without it, then copy with read and write`,
+          `program '${artifact.name}' cannot share this state: it belongs to another backend; copy it with read and write`,
         );
       }
-      const kernels = unpackCode(artifact);
-      const store = state ?? new Store(source, keepCopies);
-      const program = new StoredProgram(artifact, kernels, store, onProgress);
-      await store.admit(program);
-      return program;
+      return openProgram(artifact, state ?? makeStore(source, keepCopies), onProgress);
     },
   };
 }
 
-/** An adapter that {@link devices} has found. */
-export interface DeviceInfo {
-  /** What it calls itself; {@link AdapterOptions} `name` finds it by a part of this. */
-  readonly name: string;
-  readonly vendor: string;
-  readonly architecture: string;
-  /** Whether the processor does the work of a GPU. */
-  readonly software: boolean;
-  /** Names of WebGPU's features. */
-  readonly features: readonly string[];
-  /** The largest buffer, and the largest tensor that a kernel can reach, in bytes. */
-  readonly maxBufferBytes: number;
-  readonly maxTensorBytes: number;
-  /** Memory that a workgroup shares, in bytes, and the threads that it may have. */
-  readonly sharedBytes: number;
-  readonly maxWorkgroup: number;
-}
-
 /** The adapters of this machine, as far as they can be told apart: a browser shows two or three at most. Requests no device. */
-export async function devices(): Promise<DeviceInfo[]> {
-  return (await listAdapters()).map(({ name, adapter }) => {
-    const { info, limits, features } = adapter;
-    return {
-      name,
-      vendor: info.vendor,
-      architecture: info.architecture,
-      software: isSoftware(info),
-      features: [...features].sort(),
-      maxBufferBytes: limits.maxBufferSize,
-      maxTensorBytes: limits.maxStorageBufferBindingSize,
-      sharedBytes: limits.maxComputeWorkgroupStorageSize,
-      maxWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-    };
-  });
+export async function devices(options: AdapterOptions = {}): Promise<DeviceInfo[]> {
+  return (await import('./adapters.ts')).deviceInfos(options);
 }

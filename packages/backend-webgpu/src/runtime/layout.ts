@@ -2,7 +2,7 @@
 import type { Sizes } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
 import type { Artifact, Layout } from '@sinter/compiler/artifact';
-import { assignOffsets, evaluateSize } from '@sinter/compiler/artifact';
+import { arenaLayout, evaluateSize } from '@sinter/compiler/artifact';
 
 /** Bindings begin at multiples of this everywhere (`minStorageBufferOffsetAlignment`). */
 const align = 256;
@@ -17,22 +17,13 @@ export interface Placed extends Layout {
   readonly sizes: readonly number[];
 }
 
-/**
- * Places inputs, outputs and scratch: inputs are there before the first step and outputs after the last, whatever steps touch
- * them. No buffer crosses a multiple of `page` bytes.
- */
+/** Places the tensors of a run; none crosses a multiple of `page` bytes. */
 export function placeInArena({ buffers, outputs, steps }: Artifact, sizes: Sizes, page: number): Placed {
-  const kept = new Set(Object.values(outputs).map(({ buffer }) => buffer));
   const bytes = buffers.map(({ dtype, length }) => bufferBytes(dtype, evaluateSize(length, sizes)));
-  const alive = buffers.map((b, i) => {
-    const first = b.role === 'input' ? -1 : b.live[0];
-    return {
-      ...b,
-      dtype: 'u32' as const,
-      length: { k: 'const' as const, value: bytes[i]! / 4, dtype: 'i32' as const },
-      live: [first, kept.has(i) ? steps.length : Math.max(first, b.live[1])] as const,
-    };
-  });
-  const layout = assignOffsets(alive, sizes, ({ role }) => role !== 'state' && role !== 'constant', align, page);
-  return { ...layout, sizes: bytes };
+  const words = buffers.map((b, i) => ({
+    ...b,
+    dtype: 'u32' as const,
+    length: { k: 'const' as const, value: bytes[i]! / 4, dtype: 'i32' as const },
+  }));
+  return { ...arenaLayout({ buffers: words, outputs, steps }, sizes, align, page), sizes: bytes };
 }

@@ -136,6 +136,13 @@ test('what stands in a statement more than once is computed once', () => {
   expect(code.length).toBeLessThan(4000);
 });
 
+test('expressions that are nested deep', async () => {
+  let x: LoopExpr = load('x', c(0), 'f32');
+  for (let i = 0; i < 1000; i++)
+    x = e.sub<never>(e.mul<never>(x as never, c(0.5, 'f32')), load('x', c(1), 'f32') as never);
+  await agree(kernelOver({ x: 'f32' }, [store('x', c(2), x)]), { x: f32(Float32Array.of(1, 2, 0)) });
+});
+
 test('names that mean something in WGSL, or are none there, and equal names in blocks side by side', async () => {
   const names = ['fn', 'array', 'in', 'λ size', '__x', '9', 'sizes', 'is_nan', 'let'];
   const body = names.flatMap((name, i) => [

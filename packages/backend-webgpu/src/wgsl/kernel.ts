@@ -30,6 +30,8 @@ export interface Printed {
 
 /** A loop of independent iterations of at most so many is written out. */
 const expandedCount = 8;
+/** Expressions are nested no deeper: compilers give up somewhere beyond 100, readers earlier. */
+const deepest = 24;
 /** Workgroups along one dimension, as every device has them. */
 export const maxGroups = 65535;
 
@@ -147,26 +149,30 @@ export function printKernel(kernel: Kernel, dims: readonly string[], abilities: 
     if (index < 0 || index >= a.length) fail(`index ${index} is outside of the register storage '${a.name}'`);
     return atom(a.length === 1 ? a.text : `${a.text}_${index}`);
   };
-  /** The texts of a statement's expressions, after `let`s for what stands in them more than once. */
+  /** The texts of a statement's expressions, after `let`s for what stands in them more than once, and for what is nested deep. */
   const expressions = (roots: readonly LoopExpr[]): Text[] => {
     shared = new Map();
     const uses = new Map<LoopExpr, number>();
     const order: LoopExpr[] = [];
+    const partsOf = (x: LoopExpr): readonly LoopExpr[] => (x.k === 'op' ? x.args : x.k === 'load' ? [x.at] : []);
     const count = (x: LoopExpr): void => {
       const n = uses.get(x) ?? 0;
       uses.set(x, n + 1);
       if (n > 0) return;
-      if (x.k === 'op') x.args.forEach(count);
-      else if (x.k === 'load') count(x.at);
+      partsOf(x).forEach(count);
       order.push(x);
     };
     roots.forEach(count);
+    const heights = new Map<LoopExpr, number>();
     for (const x of order) {
-      if (uses.get(x)! < 2 || x.k === 'const' || x.k === 'var' || constantOf(x) !== undefined) continue;
-      if (x.k === 'load' && storage.get(x.from)?.memory === 'register') continue;
+      const height = 1 + Math.max(0, ...partsOf(x).map((part) => heights.get(part)!));
+      heights.set(x, height);
+      if ((uses.get(x)! < 2 && height < deepest) || x.k === 'const' || x.k === 'var') continue;
+      if (constantOf(x) !== undefined || (x.k === 'load' && storage.get(x.from)?.memory === 'register')) continue;
       const name = names.fresh(`t${++temporaries}`);
       line(`let ${name} = ${expression(x).text};`);
       shared.set(x, atom(name));
+      heights.set(x, 0);
     }
     const texts = roots.map(expression);
     shared = new Map();
