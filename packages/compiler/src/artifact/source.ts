@@ -50,6 +50,7 @@ export function bytesSource(bytes: Uint8Array | ArrayBuffer | Blob, options: Sou
 export interface OpenFile {
   /** Reads up to `length` bytes at `position` into `buffer` from `offset` on. */
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  /** Its size in bytes. */
   stat(): Promise<{ readonly size: number }>;
 }
 
