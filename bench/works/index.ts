@@ -27,7 +27,6 @@ export const works: readonly Work[] = [
   on('webgpu', gelu(4 * 2 ** 20)),
 
   on('webgpu in Chromium', minilmForward(1, 128)),
-  on('webgpu in Chromium', minilmForward(2, 128)),
   on('webgpu in Chromium', matmul(512)),
   on('webgpu in Chromium', softmax(4096, 1024)),
   on('webgpu in Chromium', layerNorm(4096, 768)),
