@@ -10,6 +10,8 @@ import type { Place, Registers, Scope } from './names.ts';
 import { valueType, vectorType } from './names.ts';
 import type { Operand } from './spell.ts';
 import { constant, spellScalar, spellVector } from './spell.ts';
+import type { JoiningOp } from './tree.ts';
+import { laneTree } from './tree.ts';
 
 /** Which iteration of the vector loop around an expression is meant: a lane, or none where there is no such loop. */
 type Lane = number | undefined;
@@ -81,6 +83,7 @@ export function expressions(scope: Scope) {
       const varying = lane === undefined ? undefined : loop?.lets.get(x.name);
       if (varying && !varying.loads) return form(varying.value, lane);
       const value = scope.values.get(x.name);
+      if (typeof value === 'number') return fixed(value);
       if (value?.wide) return atom(value.c);
     }
     if (x.k === 'op' && x.dtype === 'i32') {
@@ -132,6 +135,21 @@ export function expressions(scope: Scope) {
     return from.dtype === 'f16' || from.dtype === 'bf16' ? `f32_${from.dtype}(${c})` : c;
   }
 
+  /** All lanes of registers as one value, if that is what an expression is. */
+  function joinedLanes(x: LoopExpr): string | undefined {
+    const tree = laneTree(x);
+    const from = tree && scope.places.get(tree.from);
+    if (from?.k !== 'registers' || from.lanes === 1 || from.variables.length * from.lanes !== tree!.count)
+      return undefined;
+    const type = `f32x${from.lanes}`;
+    let parts = from.variables;
+    while (parts.length > 1) {
+      const half = parts.length / 2;
+      parts = parts.slice(0, half).map((a, i) => joinVectors(tree!.op, type, a, parts[half + i]!));
+    }
+    return `reduce_${tree!.op}_${type}(${bare(parts[0]!)})`;
+  }
+
   function newScalar(x: LoopExpr, lane: Lane): string {
     switch (x.k) {
       case 'const':
@@ -144,11 +162,14 @@ export function expressions(scope: Scope) {
           if (varying) return x.dtype === 'bool' ? `(${varying.c}[${lane}] & 1)` : `${varying.c}[${lane}]`;
         }
         const value = scope.values.get(x.name) ?? scope.fail(`nothing is called '${x.name}'`);
+        if (typeof value === 'number') return constant(value, 'i32');
         return value.wide ? `(i32)${value.c}` : value.c;
       }
       case 'load':
         return scalarLoad(x, lane);
       case 'op': {
+        const joined = joinedLanes(x);
+        if (joined !== undefined) return joined;
         const from = x.args[x.op === 'select' ? 1 : 0]!.dtype;
         const divisor = x.args[1]?.k === 'const' ? x.args[1].value : undefined;
         return spellScalar(x.op, from, x.dtype, x.args.map((a) => scalar(a, lane)), divisor); // prettier-ignore
@@ -272,6 +293,10 @@ export function expressions(scope: Scope) {
     /** A scalar without the parentheses around it. */ scalarText: (x: LoopExpr): string => bare(scalar(x)),
     /** A vector without the parentheses around it. */ vectorText: (x: LoopExpr): string => bare(vector(x)),
   };
+}
+
+function joinVectors(op: JoiningOp, type: string, a: string, b: string): string {
+  return op === 'add' ? `(${a} + ${b})` : op === 'mul' ? `(${a} * ${b})` : `${op}_${type}(${a}, ${b})`;
 }
 
 function divisorOf(x: LoopExpr): number | undefined {

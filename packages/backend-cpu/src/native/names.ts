@@ -22,11 +22,8 @@ export interface Registers {
 /** What expressions load from and stores write to. */
 export type Place = Memory | Registers;
 
-/** A scalar that has a name. `wide`: an index, kept in 64 bits, whose low 32 are the value. */
-export interface Value {
-  readonly c: string;
-  readonly wide: boolean;
-}
+/** A scalar that has a name: a number, or a C variable. `wide`: an index, kept in 64 bits, whose low 32 are the value. */
+export type Value = number | { readonly c: string; readonly wide: boolean };
 /** A `let` of a vector loop that differs between lanes. `loads`: its value may have changed if computed again. */
 export interface Varying {
   readonly c: string;

@@ -6,7 +6,7 @@ import type { Expressions } from './expressions.ts';
 import { bare } from './expressions.ts';
 import type { Linear } from './linear.ts';
 import { atom, fixed, printLinear } from './linear.ts';
-import type { Place, Registers, Scope } from './names.ts';
+import type { Place, Registers, Scope, Value } from './names.ts';
 import { elementType, valueType, vectorType } from './names.ts';
 import { widths } from './vectors.ts';
 import type { Lanes } from './widths.ts';
@@ -85,7 +85,7 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     else if (s.kind === 'vector' && s.body.every((inner) => inner.k === 'let' || inner.k === 'store'))
       vectorLoop(s, count);
     else if (count !== undefined && (s.kind === 'unroll' || count === 1)) {
-      for (let i = 0; i < count; i++) scope.scoped(() => iteration(s, String(i)));
+      for (let i = 0; i < count; i++) scope.scoped(() => iteration(s, i));
     } else if (s.kind === 'unroll') scope.fail(`the count of the unrolled loop '${s.name}' is not a constant`);
     else serialLoop(s, '0', countText(s));
   }
@@ -101,14 +101,14 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     return c;
   }
 
-  function iteration(s: ForStmt, counter: string): void {
-    scope.values.set(s.name, { c: counter, wide: true });
+  function iteration(s: ForStmt, counter: Value): void {
+    scope.values.set(s.name, counter);
     block(s.body, false);
   }
 
   function serialLoop(s: ForStmt, from: string, count: string): void {
     const c = scope.fresh(s.name);
-    scope.block(`for (idx ${c} = ${from}; ${c} < ${count}; ${c}++)`, () => iteration(s, c));
+    scope.block(`for (idx ${c} = ${from}; ${c} < ${count}; ${c}++)`, () => iteration(s, { c, wide: true }));
   }
 
   /** Threads take chunks of the iterations: an eighth of what would be each one's share. */
@@ -122,7 +122,7 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     ];
     scope.line(`const idx ${chunk} = ${count} / (threads * 8) > 1 ? ${count} / (threads * 8) : 1;`);
     scope.block(`for (idx ${from}, ${to}; take(ticket, ${count}, ${chunk}, &${from}, &${to});)`, () =>
-      scope.block(`for (idx ${c} = ${from}; ${c} < ${to}; ${c}++)`, () => iteration(s, c)),
+      scope.block(`for (idx ${c} = ${from}; ${c} < ${to}; ${c}++)`, () => iteration(s, { c, wide: true })),
     );
   }
 
@@ -133,7 +133,7 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
       const c = scope.fresh(s.name);
       scope.line(`idx ${c} = 0;`);
       scope.block(`for (; ${c} <= ${end} - ${lanes}; ${c} += ${lanes})`, () => chunk(s, atom(c), lanes));
-      scope.block(`for (; ${c} < ${end}; ${c}++)`, () => iteration(s, c));
+      scope.block(`for (; ${c} < ${end}; ${c}++)`, () => iteration(s, { c, wide: true }));
       return;
     }
     const wide = registers ?? widths.find((n) => n <= lanes && n <= count) ?? 1;
@@ -147,7 +147,7 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     for (const n of [...widths.filter((w) => w <= wide), 1]) {
       for (; done + n <= count; done += n) {
         const first = done;
-        scope.scoped(() => (n === 1 ? iteration(s, String(first)) : chunk(s, fixed(first), n)));
+        scope.scoped(() => (n === 1 ? iteration(s, first) : chunk(s, fixed(first), n)));
       }
     }
   }

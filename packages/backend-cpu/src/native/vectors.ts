@@ -59,6 +59,9 @@ const signOfMax = (n: Width, of: 'min' | 'max', m: string): string => {
   return `i32xN t = (i32xN)${m}_${of}_ps(a, b) ${join} (i32xN)${m}_${of}_ps(b, a); return select_f32xN((a != a) | (b != b), a + b, (f32xN)t);`;
 };
 
+const joined = (op: 'add' | 'mul' | 'min' | 'max', n: number, a: string, b: string): string =>
+  op === 'add' ? `${a} + ${b}` : op === 'mul' ? `${a} * ${b}` : `${op}_f32${n === 1 ? '' : `x${n}`}(${a}, ${b})`;
+
 // prettier-ignore
 const helpers: readonly Helper[] = [
   ...(['f32', 'i32', 'u32'] as const).flatMap((t): Helper[] => [
@@ -91,6 +94,13 @@ const helpers: readonly Helper[] = [
     { head: `${t}xN max_${t}xN(${t}xN a, ${t}xN b)`, plain: `return select_${t}xN(a < b, b, a);` },
   ]),
   { head: 'i32xN abs_i32xN(i32xN x)', plain: 'return select_i32xN(x < 0, -x, x);' },
+  // All lanes as one: lane l with lane l + N/2, and so on.
+  ...(['add', 'mul', 'min', 'max'] as const).map((op): Helper => ({
+    head: `f32 reduce_${op}_f32xN(f32xN x)`,
+    x86: ({ m }, n) =>
+      n === 4 ? undefined : `return reduce_${op}_f32x${n / 2}(${joined(op, n / 2, `(f32x${n / 2})${m}_cast${n === 16 ? 'ps512_ps256' : 'ps256_ps128'}(x)`, `(f32x${n / 2})${n === 16 ? '_mm512_extractf32x8_ps' : '_mm256_extractf128_ps'}(x, 1)`)});`,
+    plain: `for (int n = N / 2; n > 0; n /= 2) for (int l = 0; l < n; l++) x[l] = ${joined(op, 1, 'x[l]', 'x[l + n]')}; return x[0];`,
+  })),
   { head: 'u32xN mulhi_u32xN(u32xN a, u32xN b)',
     x86: ({ m, i }, n) => {
       const shift = (x: string): string => `${m}_srli_epi64(${x}, 32)`;
@@ -239,5 +249,8 @@ function helper({ head, x86: onX86, neon, plain }: Helper, n: Width): string {
 /** The declarations for vectors of up to `lanes` lanes. */
 export function vectorHeader(lanes: number): string {
   const used = widths.filter((n) => n <= Math.max(4, lanes));
-  return [start, ...used.map((n) => [types(n), ...helpers.map((h) => helper(h, n))].join('\n'))].join('\n') + '\n';
+  return (
+    [start, ...used.toReversed().map((n) => [types(n), ...helpers.map((h) => helper(h, n))].join('\n'))].join('\n') +
+    '\n'
+  );
 }
