@@ -3,7 +3,7 @@
  * do the same made once.
  */
 import type { DType, Expr, Graph, Tensor } from '@sinter/ir';
-import { elements, GraphError, graphRoots, simplifier, sourceName, topological } from '@sinter/ir';
+import { elements, graphRoots, simplifier, sourceName, topological } from '@sinter/ir';
 import type { BufferRole, DimRange, PlanBuffer, Port, Ports, Step } from './artifact/format.ts';
 import { copyOf } from './copy.ts';
 import type { Group } from './fuse/group.ts';
@@ -245,10 +245,6 @@ function emit(
   // A region keeps its three buffers, even where both operands are one.
   const { kernel, bound } = made.region ? { kernel: made, bound: buffersOf } : mergeAliases(made, buffersOf);
   const { kernels, ids, names, steps, writtenAt } = program;
-  if (bound.length > ctx.target.maxBindings)
-    throw new GraphError(
-      `kernel '${kernel.name}' needs ${bound.length} buffers, the target binds ${ctx.target.maxBindings}; store some of its operands`,
-    );
   const key = kernelKey(kernel);
   let id = ids.get(key);
   if (id === undefined) {

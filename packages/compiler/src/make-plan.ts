@@ -69,8 +69,35 @@ export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): P
   }
   const dims = rangesOf(g, options);
   const simple = simplifyGraph(g, options.trace);
+  const planWith = (inPlace: boolean): Planned => planFused(g, simple, target, dims, options, inPlace);
+  const planned = planWith(true);
+  // State that is read later than it is replaced is copied after all: then some kernel may bind more than was counted.
+  const planFits = (p: Planned): boolean => tooWide(p.plan, target) === undefined;
+  const made = planFits(planned) ? planned : planWith(false);
+  const wide = tooWide(made.plan, target);
+  if (wide)
+    throw new GraphError(
+      `kernel '${wide.name}' needs ${wide.buffers.length} buffers, the target binds ${target.maxBindings}; store some of its operands`,
+    );
+  options.trace?.('plan', made.plan);
+  return made;
+}
+
+function tooWide({ kernels }: Plan, { maxBindings }: Target): Plan['kernels'][number] | undefined {
+  return kernels.find((k) => k.buffers.length > maxBindings);
+}
+
+function planFused(
+  g: Graph,
+  simple: Graph,
+  target: Target,
+  dims: Record<string, DimRange>,
+  options: PlanOptions,
+  inPlace: boolean,
+): Planned {
   const fused = fuse(simple, {
     maxBindings: target.maxBindings,
+    inPlace,
     recompute: worthRecomputing(target),
     dims,
     join: options.fuse !== false,
@@ -86,6 +113,5 @@ export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): P
     steps.map((s) => s.scheduled),
   );
   const { plan, ran } = assemble(g, ctx, steps);
-  options.trace?.('plan', plan);
   return { plan, steps: ran, fused };
 }

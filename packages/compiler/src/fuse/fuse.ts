@@ -15,7 +15,7 @@ import type { Group } from './group.ts';
 import { isData } from './group.ts';
 import type { Grouping } from './join.ts';
 import { groupAll } from './join.ts';
-import { cutExpressions, overfull, splitConcats } from './limit.ts';
+import { cutExpressions, divide, splitConcats } from './limit.ts';
 import { orderGroups } from './order.ts';
 import { recomputedOperands } from './recompute.ts';
 import { contractOperands, extendEpilogue, limitDepth, worthStoring } from './store.ts';
@@ -55,6 +55,8 @@ const anchors = new Set(['contract', 'reduce', 'scatter']);
 export interface FuseOptions {
   /** Buffers that one kernel may use. */
   readonly maxBindings: number;
+  /** Whether to count a state and what replaces it as one buffer; `false` where that cannot be done after all. Default `true`. */
+  readonly inPlace?: boolean;
   /** The work up to which a contraction computes an element of an operand again, in simple operations. Default 40. */
   readonly recompute?: number;
   /** Ranges of run-time sizes. */
@@ -67,7 +69,7 @@ export interface FuseOptions {
 
 /** Groups a graph. */
 export function fuse(input: Graph, options: FuseOptions): Fused {
-  const { maxBindings, recompute = 40, join = true, claims = () => false } = options;
+  const { maxBindings, inPlace = true, recompute = 40, join = true, claims = () => false } = options;
   const graph = separateRoots(splitConcats(input, maxBindings));
   const roots = new Set(graphRoots(graph));
   const order = topological(roots);
@@ -89,6 +91,7 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   cutExpressions(order, stored, maxBindings);
   const depth = limitDepth(order, stored);
 
+  const replaces = new Map(inPlace ? Object.entries(graph.updates).map(([name, t]) => [t, name]) : []);
   /** Tensors that begin a group. */
   const alone = new Set<Tensor>(join ? [] : order);
   for (;;) {
@@ -105,7 +108,7 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
     const reads = readsOf(grouping, recomputed);
     const read = new Set([...roots, ...[...reads.values()].flatMap((own) => [...own])]);
     for (const group of grouping.groups) group.outputs = group.members.filter((t) => read.has(t));
-    const divided = overfull(grouping.groups, reads, maxBindings);
+    const divided = divide(grouping.groups, { reads, leaves: grouping.leaves, replaces }, maxBindings);
     if (divided.length > 0) {
       for (const t of divided) alone.add(t);
       continue;

@@ -5,7 +5,7 @@
 import type { ReduceAttrs, Tensor } from '@sinter/ir';
 import type { Group } from './group.ts';
 import { isData, maxDepth } from './group.ts';
-import { fits } from './place.ts';
+import { fits, hasPlaceFor } from './place.ts';
 import type { Regions } from '../region.ts';
 
 /** Groups, and what each tensor is computed from. */
@@ -58,13 +58,14 @@ export function groupAll(
   for (const t of order) {
     if (!stored.has(t)) continue;
     const near = new Set<Group>();
-    for (const leaf of leaves(t)) {
-      const home = groupOf.get(leaf);
-      if (home) near.add(home);
-      for (const g of readers.get(leaf) ?? []) if (g.kind !== 'contract') near.add(g);
+    if (!alone.has(t) && t.op.kind !== 'contract' && t.op.kind !== 'scatter') {
+      for (const leaf of leaves(t)) {
+        const home = groupOf.get(leaf);
+        if (home && hasPlaceFor(home, t)) near.add(home);
+        for (const g of readers.get(leaf) ?? []) if (g.kind !== 'contract' && hasPlaceFor(g, t)) near.add(g);
+      }
     }
-    const joins = !alone.has(t) && t.op.kind !== 'contract' && t.op.kind !== 'scatter';
-    const candidates = joins ? [...near].sort((a, b) => b.first - a.first) : [];
+    const candidates = [...near].sort((a, b) => b.first - a.first);
     let group = candidates.find((g) => canJoin(g, t));
     if (!group) {
       group = newGroup(t, index.get(t)!, regions);

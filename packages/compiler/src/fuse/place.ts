@@ -4,6 +4,16 @@ import { sameShape } from '@sinter/ir';
 import type { Group } from './group.ts';
 import { isData } from './group.ts';
 
+/** Whether `t` is computed over the space of `g`: a quick look, before {@link fits}. */
+export function hasPlaceFor(g: Group, t: Tensor): boolean {
+  if (g.kind === 'scatter' || g.region) return false;
+  if (t.op.kind !== 'reduce') return placesOf(g).some((s) => sameShape(s, t.shape));
+  const { shape } = t.inputs[0]!;
+  const { axes } = t.attrs as ReduceAttrs;
+  if (g.kind === 'row') return sameShape(shape, g.full!) && axes.length === 1 && axes[0] === shape.length - 1;
+  return g.kind === 'column' && sameShape(shape, g.reduced!.shape) && sameShape(axes, g.reduced!.axes);
+}
+
 /** Whether `t` can be computed in the kernel of `g`: over its space, and reading its members only at the same place. */
 export function fits(
   g: Group,
@@ -11,26 +21,10 @@ export function fits(
   isMember: (x: Tensor) => boolean,
   stored: ReadonlyMap<Tensor, string>,
 ): boolean {
-  if (g.kind === 'scatter' || g.region) return false;
-  if (t.op.kind === 'reduce') {
-    const { shape } = t.inputs[0]!;
-    const { axes } = t.attrs as ReduceAttrs;
-    if (g.kind === 'row')
-      return (
-        sameShape(shape, g.full!) &&
-        axes.length === 1 &&
-        axes[0] === shape.length - 1 &&
-        aligned(g, t, isMember, stored)
-      );
-    const { reduced } = g;
-    return (
-      g.kind === 'column' &&
-      sameShape(shape, reduced!.shape) &&
-      sameShape(axes, reduced!.axes) &&
-      independent(t, isMember, stored)
-    );
-  }
-  return placesOf(g).some((s) => sameShape(s, t.shape)) && aligned(g, t, isMember, stored);
+  if (!hasPlaceFor(g, t)) return false;
+  return t.op.kind === 'reduce' && g.kind === 'column'
+    ? independent(t, isMember, stored)
+    : aligned(g, t, isMember, stored);
 }
 
 /** The shapes that have one element per point of the group's space: `[rows]` and `[rows, 1]`, and for rows the full shape. */
