@@ -17,6 +17,7 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 interface Packed {
@@ -72,6 +73,12 @@ function closure(names: Iterable<string>): Set<string> {
   return found;
 }
 
+/** What users install beside a package, optional or not, and is not ours. */
+function peersOf(name: string): Record<string, string> {
+  const peers = Object.entries(manifests.get(name)?.peerDependencies ?? {});
+  return Object.fromEntries(peers.filter(([peer]) => !manifests.has(peer)));
+}
+
 beforeAll(async () => {
   await run(root, 'npx', 'nx', 'run-many', '-t', 'build');
   const packed = await run(
@@ -119,7 +126,7 @@ describe.concurrent.each(folders)('%s', (folder) => {
       private: true,
       type: 'module',
       dependencies: Object.fromEntries(ours),
-      devDependencies: { '@types/node': nodeTypes },
+      devDependencies: { '@types/node': nodeTypes, ...peersOf(name) },
     });
     write('tsconfig.json', {
       compilerOptions: {

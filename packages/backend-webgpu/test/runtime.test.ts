@@ -192,11 +192,11 @@ test('a tensor that no kernel can reach as a whole: the error says which, how la
   const device = limited(await newDevice(), { maxStorageBufferBindingSize: 1 << 20 });
   const program = await load(wide, undefined, onDevice(device));
   await expect(program.run({ a: { data: ones(300_000, 1), shape: [300_000] } })).rejects.toThrow(
-    /program 'wide' with n=300000: the tensor 'a' \(f32\) takes 1\.14 MiB, .* reach 1\.00 MiB .*maxStorageBufferBindingSize.*; make n smaller/,
+    /program 'wide' with n=300000: the tensor 'a' is f32: 1\.14 MiB, .* reach 1\.00 MiB .*maxStorageBufferBindingSize.*; make n smaller/,
   );
   expect((await program.run({ a: f32(1) }))['b']).toEqual(f32(6));
   const large = byHand({ name: 'large', buffers: { w: { role: 'state', shape: [500_000] } }, steps: [] });
-  await expect(load(large, undefined, onDevice(device))).rejects.toThrow(/state 'w' f32\[500000\] takes 1\.91 MiB/);
+  await expect(load(large, undefined, onDevice(device))).rejects.toThrow(/state 'w' is f32\[500000\]: 1\.91 MiB/);
 });
 
 test('more memory than there is, and more workgroups', async () => {

@@ -120,7 +120,7 @@ export async function openProgram(
     const placed = known?.placed ?? place(sizes);
     const advice = `make ${Object.keys(sizes).join(' or ') || 'the model'} smaller`;
     placed.sizes.forEach((bytes, i) => {
-      checkBinding(device, bytes, `${who}: the tensor '${buffers[i]!.name}' (${buffers[i]!.dtype})`, advice);
+      checkBinding(device, bytes, `${who}: the tensor '${buffers[i]!.name}' is ${buffers[i]!.dtype}`, advice);
     });
     await arena.reach(placed.bytes, who);
     const made = await device.checked(who, (): Prepared => {

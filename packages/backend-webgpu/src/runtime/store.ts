@@ -307,7 +307,7 @@ export function makeStore(source: DeviceSource, copies: boolean): Store {
 
 const noop = (): void => undefined;
 const total = (transfers: readonly Transfer[]): number => transfers.reduce((sum, { size }) => sum + size, 0);
-const describe = (name: string, { dtype, shape }: Port): string => `state '${name}' ${dtype}${showShape(shape)}`;
+const describe = (name: string, { dtype, shape }: Port): string => `state '${name}' is ${dtype}${showShape(shape)}`;
 
 /** Zeros for a tensor, in whole words. */
 function zeros({ dtype }: Port, count: number): Data {
@@ -320,6 +320,6 @@ export function checkBinding({ gpu }: Device, bytes: number, what: string, advic
   const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   if (bytes > limit)
     throw new BackendError(
-      `${what} takes ${showBytes(bytes)}, but kernels here reach ${showBytes(limit)} of a tensor (maxStorageBufferBindingSize); ${advice}`,
+      `${what}: ${showBytes(bytes)}, but kernels here reach ${showBytes(limit)} of a tensor (maxStorageBufferBindingSize); ${advice}`,
     );
 }
