@@ -23,8 +23,8 @@ const tests = ['**/*.test.ts'];
 const boundaries = (/** @type {boolean} */ inTests) => [
   'error',
   {
-    // Tests may use the repository's own tools, which belong to no package.
-    allow: inTests ? ['^(\\.\\./)+tools/'] : [],
+    // Tests and examples may use the repository's own tools, and an example what another one has: none of it is published.
+    allow: inTests ? ['^(\\.\\./)+tools/', '^@sinter/example-'] : [],
     depConstraints: [
       ...Object.entries(packages).map(([name, { uses, test }]) => ({
         sourceTag: `pkg:${name}`,
@@ -90,7 +90,7 @@ export default tseslint.config(
     },
   },
   {
-    files: tests,
+    files: [...tests, 'examples/**/*.ts'],
     rules: { '@nx/enforce-module-boundaries': boundaries(true) },
   },
   ...Object.entries(pure).map(([name, libraries]) => ({
@@ -123,7 +123,7 @@ export default tseslint.config(
   },
   {
     // Tools read these by their default export.
-    files: ['*.config.ts', '*.config.js', 'test/*.config.ts'],
+    files: ['**/*.config.ts', '**/*.config.js'],
     rules: { 'no-restricted-exports': 'off' },
   },
 );

@@ -15,9 +15,10 @@ export interface ServedPage {
 
 /**
  * Builds the page in the folder `root` (its `index.html`, and its `vite.config.ts` where it has one) from the sources of
- * our packages, and serves it cross-origin isolated, which threads need to share memory.
+ * our packages, and serves it cross-origin isolated, which threads need to share memory. Files of `publicDir` (default: its
+ * folder `public`) are served as they are.
  */
-export async function servePage(root: string): Promise<ServedPage> {
+export async function servePage(root: string, options: { readonly publicDir?: string } = {}): Promise<ServedPage> {
   const outDir = await mkdtemp(join(tmpdir(), 'sinter-page-'));
   const headers = {
     'Cross-Origin-Opener-Policy': 'same-origin',
@@ -25,6 +26,7 @@ export async function servePage(root: string): Promise<ServedPage> {
   };
   const common = {
     root,
+    ...options,
     logLevel: 'warn',
     build: { outDir, emptyOutDir: true, target: 'esnext', chunkSizeWarningLimit: Infinity },
   } as const;
@@ -41,7 +43,7 @@ export async function servePage(root: string): Promise<ServedPage> {
 
 /** Opens a page, and has what it reports as an error in `errors`: uncaught exceptions and `console.error`. */
 export async function openPage(browser: Browser, url: string): Promise<{ page: Page; errors: readonly string[] }> {
-  const page = await browser.newPage();
+  const page = await browser.newPage({ locale: 'en-US' });
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.stack ?? error.message));
   page.on('console', (message) => {

@@ -22,7 +22,12 @@ afterAll(async () => {
   await served?.close();
 });
 
-describe.skipIf(!browser).each([{ backend: 'cpu', runs: 100 }])('Chromium, $backend', ({ backend, runs }) => {
+const backends = [
+  { backend: 'cpu', runs: 100 },
+  { backend: 'webgpu', runs: 20 },
+];
+
+describe.skipIf(!browser).each(backends)('Chromium, $backend', ({ backend, runs }) => {
   let page: Page;
   let errors: readonly string[];
   beforeAll(async () => {

@@ -1,10 +1,11 @@
 /** The page in which a backend is tested: it declares the suite, and runs a test when it is told to. */
 import { cpu } from '@sinter/backend-cpu';
+import { webgpu } from '@sinter/backend-webgpu';
 import type { Backend } from '@sinter/compiler';
 import { testBackend } from '@sinter/conformance';
 import type { Remote, RemoteTest } from './remote.ts';
 
-const backends: Readonly<Record<string, () => Backend | Promise<Backend>>> = { cpu };
+const backends: Readonly<Record<string, () => Backend | Promise<Backend>>> = { cpu, webgpu };
 
 const wanted = new URLSearchParams(location.search);
 const [name, runs] = [wanted.get('backend')!, Number(wanted.get('runs'))];
