@@ -121,7 +121,10 @@ export function expressions(scope: Scope) {
   /** An element as an assignable C expression. */
   function element(to: Place, x: LoopExpr, lane: Lane): string {
     const at = index(x, lane);
-    if (to.k === 'memory') return `${to.c}[${printLinear(at)}]`;
+    if (to.k === 'memory') {
+      if (lane !== undefined) scope.vector!.scattered = true;
+      return `${to.c}[${printLinear(at)}]`;
+    }
     const n = elementOf(to, at);
     const variable = to.variables[Math.floor(n / to.lanes)]!;
     return to.lanes === 1 ? variable : `${variable}[${n % to.lanes}]`;
@@ -226,7 +229,13 @@ export function expressions(scope: Scope) {
     const from = place(x.from);
     const at = form(x.at, 'all');
     if (from.k === 'registers') return wholeVariable(from, at) ?? gathered(x, (lane) => scalar(x, lane));
-    if (at?.stride === 1) return `load_${from.dtype}x${lanesOf()}(${from.c} + ${printLinear(at)})`;
+    if (at?.stride === 1) {
+      const { rest } = scope.vector!;
+      const which = `${from.dtype}x${lanesOf()}`;
+      return rest === undefined
+        ? `load_${which}(${from.c} + ${printLinear(at)})`
+        : `load_first_${which}(${from.c} + ${printLinear(at)}, ${rest})`;
+    }
     return gathered(x, (lane) => scalar(x, lane));
   }
 

@@ -35,6 +35,8 @@ export interface VectorLoop {
   readonly counter: string;
   readonly lanes: number;
   readonly first: Linear;
+  /** How many lanes there are iterations for, where not all. */ readonly rest: string | undefined;
+  /** Whether an element in memory was touched by itself: not possible where there is no iteration. */ scattered: boolean;
   readonly lets: Map<string, Varying>;
   readonly varies: Map<LoopExpr, boolean>;
 }
@@ -48,9 +50,10 @@ export interface Scope {
   /** A C name that is not in use, like `name`. */ fresh(name: string): string;
   line(text: string): void;
   /** Lines between braces. */ block(head: string, body: () => void): void;
-  /** Does `body` and takes back the names that it has added; C's own names are never used twice. */ scoped(
-    body: () => void,
-  ): void;
+  /** Does `body` and takes back the names that it has added; C's own names are never used twice. */
+  scoped(body: () => void): void;
+  /** The same, but if `body` says no, nothing was printed. */
+  attempt(body: () => boolean): boolean;
   fail(problem: string): never;
 }
 
@@ -108,6 +111,13 @@ export function newScope(kernel: string, indent = 1): Scope & { readonly text: (
       body();
       restore(scope.values, values);
       restore(scope.places, places);
+    },
+    attempt(body) {
+      const before = lines.length;
+      let kept = false;
+      scope.scoped(() => (kept = body()));
+      if (!kept) lines.length = before;
+      return kept;
     },
     fail(problem) {
       throw new BackendError(`kernel '${kernel}': ${problem}`);

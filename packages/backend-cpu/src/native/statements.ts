@@ -133,17 +133,31 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
       const c = scope.fresh(s.name);
       scope.line(`idx ${c} = 0;`);
       scope.block(`for (; ${c} <= ${end} - ${lanes}; ${c} += ${lanes})`, () => chunk(s, atom(c), lanes));
-      scope.block(`for (; ${c} < ${end}; ${c}++)`, () => iteration(s, { c, wide: true }));
+      const rest = scope.attempt(() => {
+        let whole = false;
+        scope.block(`if (${c} < ${end})`, () => (whole = chunk(s, atom(c), lanes, `${end} - ${c}`)));
+        return whole;
+      });
+      if (!rest) scope.block(`for (; ${c} < ${end}; ${c}++)`, () => iteration(s, { c, wide: true }));
       return;
     }
-    const wide = registers ?? widths.find((n) => n <= lanes && n <= count) ?? 1;
+    const wide = registers ?? lanes;
     let done = 0;
-    if (wide > 1 && registers === undefined && count / wide > writtenOut) {
+    if (registers === undefined && count / wide > writtenOut) {
       const c = scope.fresh(s.name);
       done = count - (count % wide);
       scope.block(`for (idx ${c} = 0; ${c} < ${done}; ${c} += ${wide})`, () => chunk(s, atom(c), wide));
     }
-    // The rest in ever narrower vectors, and then one by one.
+    for (; wide > 1 && done + wide <= count; done += wide) {
+      const first = done;
+      scope.scoped(() => chunk(s, fixed(first), wide));
+    }
+    // The rest as one vector that is not filled; where that cannot be, in ever narrower vectors, and then one by one.
+    const rest = count - done;
+    const enough = widths.findLast((n) => n >= rest)!;
+    if (registers === undefined && rest > 1 && enough !== rest) {
+      if (scope.attempt(() => chunk(s, fixed(done), enough, String(rest)))) return;
+    }
     for (const n of [...widths.filter((w) => w <= wide), 1]) {
       for (; done + n <= count; done += n) {
         const first = done;
@@ -152,16 +166,18 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     }
   }
 
-  /** Several iterations of a vector loop at once. */
-  function chunk(s: ForStmt, first: Linear, n: number): void {
+  /** `n` iterations of a vector loop at once, or `rest` of them; false if those are not neighbours in memory. */
+  function chunk(s: ForStmt, first: Linear, n: number, rest?: string): boolean {
     const written = new Set(s.body.flatMap((inner) => (inner.k === 'store' ? [inner.to] : [])));
-    scope.vector = { counter: s.name, lanes: n, first, lets: new Map(), varies: new Map() };
+    const loop = { counter: s.name, lanes: n, first, rest, scattered: false, lets: new Map(), varies: new Map() };
+    scope.vector = loop;
     for (const inner of s.body) {
       x.begin(exprsOf(inner));
       if (inner.k === 'let') vectorLet(inner, written);
       else if (inner.k === 'store') storeVector(inner);
     }
     scope.vector = undefined;
+    return !loop.scattered;
   }
 
   function vectorLet(s: LetStmt, written: ReadonlySet<string>): void {
@@ -210,7 +226,13 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
         return;
       }
     } else if (at?.stride === 1) {
-      scope.line(`store_${to.dtype}x${n}(${to.c} + ${printLinear(at)}, ${x.vectorText(s.value)});`);
+      const { rest } = scope.vector!;
+      const [which, address, value] = [`${to.dtype}x${n}`, `${to.c} + ${printLinear(at)}`, x.vectorText(s.value)];
+      scope.line(
+        rest === undefined
+          ? `store_${which}(${address}, ${value});`
+          : `store_first_${which}(${address}, ${value}, ${rest});`,
+      );
       return;
     }
     const values = Array.from({ length: n }, (_, lane) => x.laneOf(s.value, lane));

@@ -59,6 +59,10 @@ const signOfMax = (n: Width, of: 'min' | 'max', m: string): string => {
   return `i32xN t = (i32xN)${m}_${of}_ps(a, b) ${join} (i32xN)${m}_${of}_ps(b, a); return select_f32xN((a != a) | (b != b), a + b, (f32xN)t);`;
 };
 
+/** All bits of the first `n` lanes. */
+const firstLanes = (n: Width): string =>
+  n === 8 ? '(__m256i)(iota_i32x8(0) < (i32)n)' : '(__m128i)(iota_i32x4(0) < (i32)n)';
+
 const joined = (op: 'add' | 'mul' | 'min' | 'max', n: number, a: string, b: string): string =>
   op === 'add' ? `${a} + ${b}` : op === 'mul' ? `${a} * ${b}` : `${op}_f32${n === 1 ? '' : `x${n}`}(${a}, ${b})`;
 
@@ -71,6 +75,18 @@ const helpers: readonly Helper[] = [
     { head: `${t}xN select_${t}xN(i32xN when, ${t}xN a, ${t}xN b)`, plain: `return (${t}xN)((when & (i32xN)a) | (~when & (i32xN)b));` },
   ]),
   { head: 'i32xN iota_i32xN(i32 first)', plain: 'return splat_i32xN(first) + (i32xN){COUNT};' },
+  // ---- the first n lanes only; the others are 0
+  ...(['f32', 'i32', 'u32'] as const).flatMap((t): Helper[] => {
+    const i = t === 'f32' ? 'ps' : 'epi32';
+    return [
+      { head: `${t}xN load_first_${t}xN(const ${t} *p, idx n)`,
+        x86: ({ m }, n) => n === 16 ? `return (${t}xN)_mm512_maskz_loadu_${i}((__mmask16)((1u << n) - 1), p);` : `return (${t}xN)${m}_maskload_${i}((const void *)p, ${firstLanes(n)});`,
+        plain: `${t}xN r = {0}; for (idx l = 0; l < N; l++) if (l < n) r[l] = p[l]; return r;` },
+      { head: `void store_first_${t}xN(${t} *p, ${t}xN x, idx n)`,
+        x86: ({ m, i: type }, n) => n === 16 ? `_mm512_mask_storeu_${i}(p, (__mmask16)((1u << n) - 1), ${t === 'f32' ? 'x' : '(__m512i)x'});` : `${m}_maskstore_${i}((void *)p, ${firstLanes(n)}, ${t === 'f32' ? 'x' : `(${type})x`});`,
+        plain: 'for (idx l = 0; l < N; l++) if (l < n) p[l] = x[l];' },
+    ];
+  }),
   // ---- arithmetic
   { head: 'f32xN fma_f32xN(f32xN a, f32xN b, f32xN c)',
     x86: ({ m }) => `return (f32xN)${m}_fmadd_ps(a, b, c);`, neon: 'return (f32x4)vfmaq_f32(c, a, b);',
@@ -133,6 +149,13 @@ const helpers: readonly Helper[] = [
   { head: 'void store_f16xN(u16 *p, f32xN x)',
     x86: ({ m }, n) => `${n === 16 ? '_mm256_storeu_si256' : n === 8 ? '_mm_storeu_si128' : '_mm_storel_epi64'}((void *)p, ${m}_cvtps_ph(x, ${n === 16 ? 8 : 0}));`,
     plain: 'for (int l = 0; l < N; l++) p[l] = f16_f32(x[l]);' },
+  ...(['i8', 'u8', 'bool', 'f16', 'bf16'] as const).flatMap((t): Helper[] => {
+    const [vector, type] = t === 'f16' || t === 'bf16' ? ['f32xN', 'u16'] : ['i32xN', t === 'bool' ? 'u8' : t];
+    return [
+      { head: `${vector} load_first_${t}xN(const ${type} *p, idx n)`, plain: `${type} t[N] = {0}; for (idx l = 0; l < n; l++) t[l] = p[l]; return load_${t}xN(t);` },
+      { head: `void store_first_${t}xN(${type} *p, ${vector} x, idx n)`, plain: `${type} t[N]; store_${t}xN(t, x); for (idx l = 0; l < n; l++) p[l] = t[l];` },
+    ];
+  }),
   { head: 'f32xN round_f16xN(f32xN x)', plain: 'u16 t[N]; store_f16xN(t, x); return load_f16xN(t);' },
   { head: 'f32xN round_bf16xN(f32xN x)', plain: 'u16 t[N]; store_bf16xN(t, x); return load_bf16xN(t);' },
 ];
