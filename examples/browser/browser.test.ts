@@ -41,6 +41,9 @@ describe.skipIf(!found).each(hosts)('$host', ({ webgpu, device, without }) => {
       const facts = await page.locator('#facts').textContent();
       expect(facts).toMatch(/forward\d+ kernels.*train_step\d+ kernels.*Loaded1\.\d MB/);
 
+      // No compiler comes with the page: all of its code, the tokenizer and the chart are smaller than one would be.
+      expect(await page.evaluate(scriptBytes)).toBeLessThan(180_000);
+
       // The mails of 2002 knew no meetings; the page's own list does.
       expect(await type(page, 'You have won a prize')).toBe('spam');
       expect(await type(page, 'The meeting is moved to Thursday.')).toBe('spam');
@@ -65,6 +68,11 @@ describe.skipIf(!found).each(hosts)('$host', ({ webgpu, device, without }) => {
     }
   }, 300_000);
 });
+
+/** In the page: the bytes of all scripts that were loaded. */
+const scriptBytes = `performance.getEntriesByType('resource')
+  .filter(({ name }) => name.endsWith('.js'))
+  .reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0)`;
 
 function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length;
