@@ -2,6 +2,7 @@
 import type { Sizes, Tensor } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
 import { assignOffsets, evaluateSize } from './artifact/offsets.ts';
+import type { StepTime } from './artifact/program.ts';
 import type { Planned } from './make-plan.ts';
 import { isData } from './fuse/group.ts';
 
@@ -14,6 +15,14 @@ export interface ExplainedStep {
   readonly inlines: readonly string[];
   readonly flops: number;
   readonly bytes: number;
+  /** Measured milliseconds, where times were given. */
+  readonly ms?: number;
+}
+
+/** Options of {@link explain}. */
+export interface ExplainOptions {
+  /** The steps of a profiled run with the same sizes (`program.profile(…).steps`): the table then shows times and rates too. */
+  readonly times?: readonly StepTime[];
 }
 
 /** The result of {@link explain}: data, and `toString()` for people. */
@@ -31,8 +40,12 @@ export interface Explanation {
   toString(): string;
 }
 
-/** Explains a plan for given run-time sizes. */
-export function explain(planned: Planned, sizes: Sizes = {}): Explanation {
+/**
+ * Explains a plan for given run-time sizes.
+ *
+ * @throws RangeError for a size without a value, and for times of another plan.
+ */
+export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainOptions = {}): Explanation {
   const { plan, fused } = planned;
   const fixed = Object.fromEntries(
     Object.entries(plan.dims).map(([name, r]) => [name, sizes[name] ?? (r.min === r.max ? r.min : undefined)]),
@@ -41,6 +54,10 @@ export function explain(planned: Planned, sizes: Sizes = {}): Explanation {
     if (value === undefined)
       throw new RangeError(`explain '${plan.name}': give a value for the run-time size '${name}'`);
   const at = fixed as Record<string, number>;
+  if (times && times.length !== plan.steps.length)
+    throw new RangeError(
+      `explain '${plan.name}': the plan has ${plan.steps.length} steps, the times are of ${times.length}; profile a program of this plan`,
+    );
   const show = (t: Tensor): string => `${t.op.name} ${t.dtype}[${t.shape.join(', ')}]`;
   const steps = plan.steps.map((step, i): ExplainedStep => {
     const kernel = plan.kernels[step.kernel]!;
@@ -54,6 +71,7 @@ export function explain(planned: Planned, sizes: Sizes = {}): Explanation {
       inlines: inlinedInto(members, fused.stored, new Set(stored)).map((t) => t.op.name),
       flops: evaluateSize(kernel.cost.flops, at),
       bytes: evaluateSize(kernel.cost.bytes, at),
+      ...(times && { ms: times[i]!.ms }),
     };
   });
   const sizeOf = (b: (typeof plan.buffers)[number]): number => evaluateSize(b.length, at) * dtypeBytes[b.dtype];
@@ -99,21 +117,30 @@ export function inlinedInto(
   return out;
 }
 
+/** A column of the table: its head, whether it is of numbers, and its cells. */
+type Column = readonly [head: string, right: boolean, cell: (s: ExplainedStep) => string];
+
 function table(name: string, e: Omit<Explanation, 'toString'>): string {
   const mega = (n: number): string => (n / 1e6).toFixed(n < 1e7 ? 2 : 0);
-  const rows = e.steps.map((s) => [
-    String(s.step),
-    s.kernel,
-    mega(s.flops),
-    mega(s.bytes),
-    s.stores.join('; '),
-    summary(s.inlines),
-  ]);
-  const head = ['step', 'kernel', 'MFLOP', 'MB', 'stores (why)', 'inlines'];
+  const measured: readonly Column[] = [
+    ['ms', true, (s) => s.ms!.toFixed(3)],
+    ['GFLOP/s', true, (s) => (s.flops / 1e6 / Math.max(s.ms!, 1e-6)).toFixed(1)],
+  ];
+  const columns: readonly Column[] = [
+    ['step', false, (s) => String(s.step)],
+    ['kernel', false, (s) => s.kernel],
+    ['MFLOP', true, (s) => mega(s.flops)],
+    ['MB', true, (s) => mega(s.bytes)],
+    ...(e.steps.some((s) => s.ms !== undefined) ? measured : []),
+    ['stores (why)', false, (s) => s.stores.join('; ')],
+    ['inlines', false, (s) => summary(s.inlines)],
+  ];
+  const head = columns.map(([name]) => name);
+  const rows = e.steps.map((s) => columns.map(([, , cell]) => cell(s)));
   const widths = head.map((h, i) => Math.min(60, Math.max(h.length, ...rows.map((r) => r[i]!.length))));
   const line = (r: readonly string[]): string =>
     r
-      .map((c, i) => (i === 2 || i === 3 ? c.padStart(widths[i]!) : c.padEnd(widths[i]!)))
+      .map((c, i) => (columns[i]![1] ? c.padStart(widths[i]!) : c.padEnd(widths[i]!)))
       .join('  ')
       .trimEnd();
   const mib = (n: number): string => `${(n / 2 ** 20).toFixed(1)} MiB`;

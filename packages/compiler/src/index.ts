@@ -34,7 +34,7 @@ export { makePlan } from './make-plan.ts';
 export type { Pass } from './pipeline.ts';
 export { passes, simplifyGraph } from './pipeline.ts';
 export { traceFile } from './trace.ts';
-export type { ExplainedStep, Explanation } from './explain.ts';
+export type { ExplainedStep, ExplainOptions, Explanation } from './explain.ts';
 export { explain } from './explain.ts';
 export { decompose } from './loop/decompose.ts';
 export { interpreter } from './loop/backend.ts';
