@@ -1,8 +1,10 @@
 /**
  * Writes docs/coverage.md: what every backend of this repository does with every op in every dtype, and with the rest of the
  * suite. `npm run coverage -- [--only NAME] [--out FILE] [REPORT.json…]`; reports of backends that run elsewhere are given as files.
+ * With `--only` the others are taken as they were found last time: reports are kept in `.cache/coverage`.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Backend } from '@sinter/compiler';
@@ -131,13 +133,20 @@ const { values, positionals } = parseArgs({
   options: { only: { type: 'string' }, out: { type: 'string' } },
   allowPositionals: true,
 });
+const kept = (name: string): string => fileURLToPath(new URL(`../.cache/coverage/${name}.json`, import.meta.url));
+const read = (file: string): ConformanceReport => JSON.parse(readFileSync(file, 'utf8')) as ConformanceReport;
 const reports: ConformanceReport[] = [];
 for (const candidate of candidates) {
-  if (values.only !== undefined && values.only !== candidate.name) continue;
-  const report = await reportOf(candidate);
-  if (report) reports.push(report);
+  const file = kept(candidate.name);
+  if (values.only === undefined || values.only === candidate.name) {
+    const report = await reportOf(candidate);
+    if (!report) continue;
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(report));
+    reports.push(report);
+  } else if (existsSync(file)) reports.push(read(file));
 }
-for (const file of positionals) reports.push(JSON.parse(readFileSync(file, 'utf8')) as ConformanceReport);
+for (const file of positionals) reports.push(read(file));
 writeFileSync(values.out ?? fileURLToPath(new URL('../docs/coverage.md', import.meta.url)), `${page(reports)}\n`);
 // Devices may keep the process alive.
 process.exit();
