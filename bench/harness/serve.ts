@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { findWork } from '../works/index.ts';
 import type { GpuCounts } from './gpu-counter.ts';
-import { sample, type Measure, type Reply, type Round } from './protocol.ts';
+import { sample, type Measure, type Reply, type Round, type Sample } from './protocol.ts';
 import { peakRss, stopwatch } from './usage.ts';
 import type { Programs, Work } from './work.ts';
 
@@ -15,8 +15,10 @@ export interface Driven {
 }
 
 /** An engine that holds one work. */
-export interface Prepared extends Driven {
+export interface Prepared extends Pick<Driven, 'run'> {
   readonly version: string;
+  /** As {@link Driven} has it, or the sample of it where the whole would have to come a long way. */
+  output(): Promise<ArrayLike<number> | Sample>;
   /** Milliseconds of one run, for engines that a clock in this process would not be near enough to. */
   clock?(): Promise<number>;
   /** For engines on a GPU. */
@@ -52,9 +54,9 @@ export async function serve<L extends keyof Programs>(
     if (!program) throw new Error(`"${name}" has no program in the language ${language}`);
     enableRelaxedSimd();
     const engine = await prepare(work, program, Number(threads));
-    const first = sample(await engine.output());
+    const first = sampleOf(await engine.output());
     for (let i = 0; i < WARM_UP_RUNS; i++) await engine.run();
-    const outputs = [first, sample(await engine.output())];
+    const outputs = [first, sampleOf(await engine.output())];
     const gpu = engine.gpu && { adapter: engine.gpu.adapter, counts: await engine.gpu.counts(engine.run) };
     reply({ kind: 'ready', version: engine.version, outputs, ...(gpu && { gpu }) });
 
@@ -80,6 +82,10 @@ async function measure(engine: Prepared, { minRuns, budgetMs }: Measure): Promis
     times.push(await clock());
   }
   return { kind: 'round', times, busyCores: busy(), peakRssBytes: peakRss() };
+}
+
+function sampleOf(output: ArrayLike<number> | Sample): Sample {
+  return 'values' in output && Array.isArray(output.values) ? (output as Sample) : sample(output as ArrayLike<number>);
 }
 
 /** Milliseconds until the run resolves. */

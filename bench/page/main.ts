@@ -3,6 +3,7 @@ import { driveJax } from '../drive/jax.ts';
 import { driveOnnx, onnxModel } from '../drive/onnx.ts';
 import { driveSinter } from '../drive/sinter.ts';
 import { countGpu, countRun, type GpuCounts } from '../harness/gpu-counter.ts';
+import { sample, type Sample } from '../harness/protocol.ts';
 import type { Driven } from '../harness/serve.ts';
 import { findWork } from '../works/index.ts';
 
@@ -10,8 +11,8 @@ import { findWork } from '../works/index.ts';
 export interface PageBench {
   /** Loads the work into the engine; returns the adapter's description. */
   prepare(engine: string, work: string): Promise<string>;
-  /** One run with its result. */
-  output(): Promise<readonly number[]>;
+  /** One run; a sample of its result. */
+  output(): Promise<Sample>;
   /** One run; its milliseconds. */
   clock(): Promise<number>;
   /** What one run asks of the adapter; called once, afterwards nothing is counted. */
@@ -32,7 +33,7 @@ globalThis.bench = {
     if (!adapter) throw new Error('this Chromium has no WebGPU adapter');
     return [adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(' ');
   },
-  output: async () => Array.from(await loaded().output()),
+  output: async () => sample(await loaded().output()),
   async clock() {
     const before = performance.now();
     await loaded().run();
