@@ -49,6 +49,7 @@ export function describeGpu(device?: {
     kind: 'gpu',
     software: device?.adapterInfo !== undefined && isSoftware(device.adapterInfo),
     spells: new Set(spells),
+    reorders: true,
     vectorBytes: 16,
     registers: 128,
     cacheBytes: [16 << 10, 4 << 20],

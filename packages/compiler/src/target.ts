@@ -12,6 +12,8 @@ export interface Target {
   readonly software?: boolean;
   /** The scalar ops that the backend can write; the others are decomposed by the compiler. */
   readonly spells: ReadonlySet<ScalarOp>;
+  /** Whether the driver may reorder floating-point arithmetic, as GPU drivers do. Default `false`. */
+  readonly reorders?: boolean;
   /** Bytes of a vector register. */ readonly vectorBytes: number;
   /** Vector registers that a kernel may use. */ readonly registers: number;
   /** Sizes of the data caches of one core, nearest first. */ readonly cacheBytes: readonly number[];

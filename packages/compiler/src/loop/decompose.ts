@@ -47,13 +47,24 @@ const magic = 12582912; // 1.5 · 2²³
 function exp(x: X): X {
   const y = clamp(x, -87.4, 89.2);
   const shifted = fma(y, f(Math.LOG2E), f(magic));
-  const whole = sub(shifted, f(magic));
+  return scaled(y, sub(shifted, f(magic)), bits(shifted, 'i32'));
+}
+
+/** The same where a driver may reorder arithmetic: adding and taking away would be nothing to it. */
+function reorderedExp(x: X): X {
+  const y = clamp(x, -87.4, 89.2);
+  const whole = e.round<LoadExpr>(mul(y, f(Math.LOG2E)));
+  return scaled(y, whole, cast(whole, 'i32'));
+}
+
+/** `e^y` from `whole`, the nearest whole number to `y / ln 2`, which also stands in the low bits of `low`. */
+function scaled(y: X, whole: X, low: X): X {
   const r = fma(whole, f(2.1219444e-4), fma(whole, f(-0.693359375), y));
   const p = polynomial(
     r,
     [1, 1, 0.499999934321, 0.166665203991, 0.0416683907842, 0.00836874510666, 0.00138145400638].map((c) => 2 * c),
   );
-  const scale = bits(add(e.shl<LoadExpr>(bits(shifted, 'i32'), n(23)), n(126 << 23)), 'f32');
+  const scale = bits(add(e.shl<LoadExpr>(low, n(23)), n(126 << 23)), 'f32');
   return mul(p, scale);
 }
 
@@ -222,10 +233,11 @@ const rules: { readonly [O in ScalarOp]?: (args: readonly X[], dtype: DType) => 
 };
 
 /**
- * Rewrites every op that is not in `spells`; parts that are shared stay shared. 16-bit floats are computed in `f32`.
+ * Rewrites every op that is not in `spells`; parts that are shared stay shared. 16-bit floats are computed in `f32`. `reorders`: the
+ * driver may reorder floating-point arithmetic, so nothing may depend on how a sum is rounded.
  * Throws a `BackendError` for an op that is neither spelled nor can be written in others.
  */
-export function decompose(x: LoopExpr, spells: ReadonlySet<ScalarOp>): LoopExpr {
+export function decompose(x: LoopExpr, spells: ReadonlySet<ScalarOp>, reorders = false): LoopExpr {
   const done = new Map<X, X>();
   const walk = (y: X): X => {
     const known = done.get(y);
@@ -233,7 +245,7 @@ export function decompose(x: LoopExpr, spells: ReadonlySet<ScalarOp>): LoopExpr 
     const inner = withParts(y, walk);
     let out = inner;
     if (inner.k === 'op' && !spells.has(inner.op)) {
-      const rule = rules[inner.op];
+      const rule = reorders && inner.op === 'exp' ? ([y]: readonly X[]) => reorderedExp(y!) : rules[inner.op];
       if (!rule) throw new BackendError(`the target cannot spell '${inner.op}', and it cannot be written in other ops`);
       const { dtype } = inner;
       const wide = dtype === 'f16' || dtype === 'bf16';

@@ -43,7 +43,7 @@ function renameBuffers(body: readonly Stmt[], rename: (name: string) => string):
 
 /** What a backend gets: in ops that the target can spell, optimized, with those sizes only that are used. */
 export function finishKernel(kernel: Kernel, target: Target, dims: Readonly<Record<string, DimRange>>): Kernel {
-  const spelled = { ...kernel, body: mapExprs(kernel.body, (x) => decompose(x, target.spells)) };
+  const spelled = { ...kernel, body: mapExprs(kernel.body, (x) => decompose(x, target.spells, target.reorders)) };
   const ready = optimize(spelled, { unroll: true, dims });
   return {
     ...ready,
