@@ -38,8 +38,9 @@ interface Attrs {
   readonly eps: number; readonly approximate: 'none' | 'tanh';
 }
 
+const packed: unknown = file;
 /** All goldens. */
-export const goldens: readonly Golden[] = (file as unknown as readonly PackedGolden[]).map(
+export const goldens: readonly Golden[] = (packed as readonly PackedGolden[]).map(
   ([op, attrs, inputs, output, cotangent, gradients]) => ({
     op, attrs, inputs: inputs.map(tensor), output: tensor(output),
     ...(cotangent !== undefined && { cotangent: tensorOf(output[1], elements(cotangent)) }),
@@ -51,10 +52,10 @@ function tensor([dtype, shape, data]: PackedTensor): GoldenTensor {
   return { dtype, ...tensorOf(shape, elements(data), dtype) };
 }
 
-function elements(packed: Packed): ArrayLike<number> {
-  if (typeof packed !== 'string') return packed;
-  const bytes = new DataView(Uint8Array.from(atob(packed.slice(1)), (c) => c.charCodeAt(0)).buffer);
-  return packed.startsWith('t')
+function elements(data: Packed): ArrayLike<number> {
+  if (typeof data !== 'string') return data;
+  const bytes = new DataView(Uint8Array.from(atob(data.slice(1)), (c) => c.charCodeAt(0)).buffer);
+  return data.startsWith('t')
     ? Array.from({ length: bytes.byteLength / 2 }, (_, i) => bytes.getInt16(2 * i, true) / 1000)
     : Array.from({ length: bytes.byteLength / 4 }, (_, i) => bytes.getFloat32(4 * i, true));
 }
