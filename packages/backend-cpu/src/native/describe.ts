@@ -21,10 +21,12 @@ export function describeNative({
 }): Target {
   const has = (macro: string): boolean => compiler.defines(macro);
   const wide = has('__AVX512F__') && has('__AVX512BW__') && has('__AVX512DQ__');
-  const fma = has('__FMA__') || has('__aarch64__');
+  // x86 before 2013 has no instructions for these, and calls into the C library would be slower than what they decompose into.
+  const fma = (has('__AVX2__') && has('__FMA__')) || has('__aarch64__');
+  const lacking: readonly ScalarOp[] = fma ? [] : ['fma', 'floor', 'round'];
   return {
     kind: 'cpu',
-    spells: new Set(spells),
+    spells: new Set(spells.filter((op) => !lacking.includes(op))),
     vectorBytes: wide ? 64 : has('__AVX2__') ? 32 : 16,
     registers: wide || has('__aarch64__') ? 32 : 16,
     cacheBytes: cacheSizes() ?? [32 << 10, 512 << 10],
