@@ -48,7 +48,7 @@ export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
  * The tile for a GPU and a result of `elements` elements, if that is known. 16 × 16 threads of 4 × 4 results read two shared values
  * for every four products; with 8 × 8 results it is one for every four, where a result is large enough that its blocks still keep
  * the machine busy. A GPU that is emulated by a CPU pays for every barrier and has no memory that is nearer than another:
- * few threads with large tiles.
+ * as many threads as it has lanes (four), with large tiles.
  *
  * @throws RangeError for a tile that a workgroup of the target cannot compute.
  */
@@ -58,7 +58,7 @@ export function gpuTile({ target, tile }: ScheduleContext, elements?: number): G
   const register = (elements ?? 0) >= 2 * groups * (8 * side) ** 2 ? 8 : 4;
   const block = register * side;
   const chosen = target.software
-    ? { mr: 8, nr: 8, mb: 8, nb: 64, shared: false, kb: 1, groups: 4 }
+    ? { mr: 8, nr: 8, mb: 8, nb: 32, shared: false, kb: 1, groups: 4 }
     : { mr: register, nr: register, mb: block, nb: block, shared: true, kb: register === 8 ? 8 : 16, groups };
   return checked({ ...chosen, ...tile }, target);
 }
