@@ -3,18 +3,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { inputs, outputs, randomBody, randomData, same } from '../random-kernel.test.kit.ts';
 import { kernelOver } from '../wasm/kernel.test.kit.ts';
-import { compileKernels, compilerWith, nativeCompiler } from './kernel.test.kit.ts';
+import { compileKernels, nativeCompiler, testMachines } from './kernel.test.kit.ts';
 
 const compiler = nativeCompiler();
-const runs = Number(process.env['SINTER_FUZZ_RUNS'] ?? 100);
+const runs = Number(process.env['SINTER_FUZZ_RUNS'] ?? 60);
 const sizes = [0, 1, 3, 4, 6, 9];
 
-/** What is compiled for: this machine, and x86 (or ARM) as it was at first, where most helpers are plain C. */
-const machines = compiler ? [compiler, compilerWith(compiler, [])] : [];
+const machines = testMachines(compiler);
 
 describe.skipIf(!compiler).each([16, 8, 4])('%i lanes', (lanes) => {
   test.each(machines)(
-    `${runs} random kernels give the same bits as the interpreter: cc $machineFlags`,
+    `${runs} random kernels give the same bits as the interpreter: $command $machineFlags`,
     async (machine) => {
       const streams = fc.sample(fc.infiniteStream(fc.nat(0x3fffffff)), {
         numRuns: runs,

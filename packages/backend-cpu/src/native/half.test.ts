@@ -5,10 +5,10 @@ import type { Data, DType } from '@sinter/ir';
 import { constantExpr as c, e, variable } from '@sinter/ir';
 import { describe, expect, test } from 'vitest';
 import { kernelOver } from '../wasm/kernel.test.kit.ts';
-import { compileKernels, compilerWith, nativeCompiler } from './kernel.test.kit.ts';
+import { compileKernels, nativeCompiler, testMachines } from './kernel.test.kit.ts';
 
 const compiler = nativeCompiler();
-const machines = compiler ? [compiler, compilerWith(compiler, [])] : [];
+const machines = testMachines(compiler);
 const halves = ['f16', 'bf16'] as const;
 
 /** Reads `x`, adds 0 and multiplies by 1 as reals, and writes `y`; through storage of 16 bits too. */
@@ -35,7 +35,7 @@ function floats(): Float32Array {
 }
 
 describe.skipIf(!compiler).each([16, 8, 4])('%i lanes', (lanes) => {
-  test.each(machines)('cc $machineFlags', async (machine) => {
+  test.each(machines)('$command $machineFlags', async (machine) => {
     const cases = halves.flatMap((half) =>
       (['vector', 'serial'] as const).flatMap((kind) => [
         { kernel: copy(half, 'f32', kind, false), x: every(), y: (): Data => new Float32Array(65536) },

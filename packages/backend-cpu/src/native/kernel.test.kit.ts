@@ -21,9 +21,19 @@ export function nativeCompiler(): CCompiler | undefined {
   }
 }
 
-/** A machine that lacks what this one has: what plain C, or narrower vectors, are tested with. */
-export function compilerWith(compiler: CCompiler, machineFlags: readonly string[]): CCompiler {
-  return { ...compiler, machineFlags, macros: `${compiler.macros} ${machineFlags.join(' ')}` };
+/**
+ * What code is tested on: this machine, x86 (or ARM) as it was at first, where most helpers are plain C, and this machine as clang sees
+ * it, where clang is there and not the compiler anyway.
+ */
+export function testMachines(compiler: CCompiler | undefined): CCompiler[] {
+  if (!compiler) return [];
+  const first = { ...compiler, machineFlags: [], macros: `${compiler.macros} first` };
+  if (compiler.defines('__clang__')) return [compiler, first];
+  try {
+    return [compiler, first, findCompiler('clang')];
+  } catch {
+    return [compiler, first];
+  }
 }
 
 /** Kernels that are ready to be called. */

@@ -5,11 +5,11 @@ import type { DType } from '@sinter/ir';
 import { constantExpr as c, dataFor, dtypes, e, variable } from '@sinter/ir';
 import { describe, expect, test } from 'vitest';
 import { kernelOver } from '../wasm/kernel.test.kit.ts';
-import { compileKernels, compilerWith, nativeCompiler } from './kernel.test.kit.ts';
+import { compileKernels, nativeCompiler, testMachines } from './kernel.test.kit.ts';
 import { planSource } from './source.ts';
 
 const compiler = nativeCompiler();
-const machines = compiler ? [compiler, compilerWith(compiler, [])] : [];
+const machines = testMachines(compiler);
 
 /** `y[1 + i] = x[i + 2]`, and the same once more than it was where `y` is an integer. */
 function shifted(dtype: DType, count: number | undefined): Kernel {
@@ -37,7 +37,7 @@ test('a rest is one vector, and where its elements are not neighbours one by one
 });
 
 describe.skipIf(!compiler).each([16, 8, 4])('%i lanes', (lanes) => {
-  test.each(machines)('cc $machineFlags', async (machine) => {
+  test.each(machines)('$command $machineFlags', async (machine) => {
     const cases = dtypes.flatMap((dtype) => [
       ...fixed.map((n) => ({ kernel: shifted(dtype, n), sizes: [n] })),
       { kernel: shifted(dtype, undefined), sizes: any },

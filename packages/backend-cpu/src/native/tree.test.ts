@@ -3,12 +3,12 @@ import { load, loop, runKernel, store } from '@sinter/compiler';
 import { constantExpr as c, e } from '@sinter/ir';
 import { describe, expect, test } from 'vitest';
 import { kernelOver } from '../wasm/kernel.test.kit.ts';
-import { compileKernels, compilerWith, nativeCompiler } from './kernel.test.kit.ts';
+import { compileKernels, nativeCompiler, testMachines } from './kernel.test.kit.ts';
 import type { JoiningOp } from './tree.ts';
 import { laneTree } from './tree.ts';
 
 const compiler = nativeCompiler();
-const machines = compiler ? [compiler, compilerWith(compiler, [])] : [];
+const machines = testMachines(compiler);
 const ops: readonly JoiningOp[] = ['add', 'mul', 'min', 'max'];
 
 /** Element `l` with element `l + count/2`, until one is left. */
@@ -38,21 +38,24 @@ test('a tree is known by its shape, and nothing else is one', () => {
 });
 
 describe.skipIf(!compiler).each([16, 8, 4])('%i lanes', (lanes) => {
-  test.each(machines)('all lanes joined, with the same bits as the interpreter: cc $machineFlags', async (machine) => {
-    const kernels = ops.flatMap((op) => [2, 4, 8, 16, 32, 64].map((count) => joining(op, count)));
-    const compiled = await compileKernels(kernels, [], { compiler: machine, lanes });
-    const values = [1.1, -0.3, 7e5, -0, 0, 1 / 3, -2.5e-3];
-    for (const special of [0.7, NaN, -Infinity, -0]) {
-      for (const [i, kernel] of kernels.entries()) {
-        const x = Float32Array.from({ length: 64 }, (_, k) =>
-          k === 13 % 2 ** (i % 6) ? special : values[(k * 5 + i) % 7]!,
-        );
-        const [want, got] = [new Float32Array(1), new Float32Array(1)];
-        runKernel(kernel, { x, y: want });
-        await compiled.run(i, [x, got]);
-        expect({ kernel: kernel.name, special, y: got[0] }).toEqual({ kernel: kernel.name, special, y: want[0] });
+  test.each(machines)(
+    'all lanes joined, with the same bits as the interpreter: $command $machineFlags',
+    async (machine) => {
+      const kernels = ops.flatMap((op) => [2, 4, 8, 16, 32, 64].map((count) => joining(op, count)));
+      const compiled = await compileKernels(kernels, [], { compiler: machine, lanes });
+      const values = [1.1, -0.3, 7e5, -0, 0, 1 / 3, -2.5e-3];
+      for (const special of [0.7, NaN, -Infinity, -0]) {
+        for (const [i, kernel] of kernels.entries()) {
+          const x = Float32Array.from({ length: 64 }, (_, k) =>
+            k === 13 % 2 ** (i % 6) ? special : values[(k * 5 + i) % 7]!,
+          );
+          const [want, got] = [new Float32Array(1), new Float32Array(1)];
+          runKernel(kernel, { x, y: want });
+          await compiled.run(i, [x, got]);
+          expect({ kernel: kernel.name, special, y: got[0] }).toEqual({ kernel: kernel.name, special, y: want[0] });
+        }
       }
-    }
-    compiled.close();
-  });
+      compiled.close();
+    },
+  );
 });
