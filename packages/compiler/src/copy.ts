@@ -17,6 +17,14 @@ export function copyOf(t: Tensor, ctx: ScheduleContext): Kernel {
     [copy, 'copy'],
   ]);
   const graph: Graph = { name: 'copy', inputs: {}, state: {}, outputs: { copy }, updates: {} };
-  const fused = { graph, groups: [group], groupOf: new Map([[copy, group]]), stored, recomputed: new Map() };
+  const fused = {
+    graph,
+    groups: [group],
+    groupOf: new Map([[copy, group]]),
+    stored,
+    recomputed: new Map(),
+    transient: new Map(),
+    refused: new Map(),
+  };
   return { ...schedule({ ...ctx, fused }, group)[0]!.kernel, name: 'copy' };
 }

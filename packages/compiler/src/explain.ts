@@ -36,6 +36,8 @@ export interface Explanation {
   /** Bytes of the arena, and the least that any assignment could need: the largest sum of buffers that live at once. */
   readonly arenaBytes: number;
   readonly arenaLowerBound: number;
+  /** Matrices of attention scores: whether they are stored, and why. */
+  readonly scores: readonly string[];
   /** The table. */
   toString(): string;
 }
@@ -90,6 +92,10 @@ export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainO
     stateBytes: plan.buffers.filter((b) => !placed(b)).reduce((sum, b) => sum + sizeOf(b), 0),
     arenaBytes: assignOffsets(plan.buffers, at, placed).bytes,
     arenaLowerBound: lowerBound,
+    scores: [
+      ...[...fused.transient].map(([t, why]) => `${show(t)} never stored (${why})`),
+      ...[...fused.refused].map(([t, why]) => `${show(t)} stored (${why})`),
+    ],
   };
   return { ...result, toString: () => table(plan.name, result) };
 }
@@ -147,6 +153,7 @@ function table(name: string, e: Omit<Explanation, 'toString'>): string {
   return [
     `${name}: ${e.steps.length} steps of ${e.kernels} kernels, ${(e.flops / 1e9).toFixed(2)} GFLOP, ${(e.bytes / 1e9).toFixed(3)} GB of memory traffic`,
     `memory: ${mib(e.stateBytes)} of state and constants, an arena of ${mib(e.arenaBytes)} (at least ${mib(e.arenaLowerBound)})`,
+    ...(e.scores.length > 0 ? [`scores: ${summary(e.scores)}`] : []),
     line(head),
     line(widths.map((w) => '-'.repeat(w))),
     ...rows.map(line),

@@ -27,6 +27,7 @@ export type { CompileOptions } from './compile.ts';
 export { build, compile } from './compile.ts';
 export type { Fused, FuseOptions } from './fuse/fuse.ts';
 export { fuse } from './fuse/fuse.ts';
+export type { Attention } from './fuse/transient.ts';
 export type { Group, GroupKind } from './fuse/group.ts';
 export type { PlanStep } from './assemble.ts';
 export type { DimOption, Planned, PlanOptions } from './make-plan.ts';

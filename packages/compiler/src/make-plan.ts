@@ -6,6 +6,7 @@ import type { PlanStep } from './assemble.ts';
 import { assemble } from './assemble.ts';
 import type { Fused } from './fuse/fuse.ts';
 import { fuse } from './fuse/fuse.ts';
+import type { Attention } from './fuse/transient.ts';
 import { simplifyGraph } from './pipeline.ts';
 import type { Plan } from './plan.ts';
 import type { Region } from './region.ts';
@@ -28,6 +29,13 @@ export interface PlanOptions {
   readonly tile?: Partial<Tile>;
   /** `false`: every op is stored by itself. For tests, and for finding out what fusion does. */
   readonly fuse?: boolean;
+  /**
+   * How matrices of attention scores are treated: `stored` as any tensor; `blockwise` never, they are computed again tile by tile in
+   * every kernel that reads them, forward and backward, so that memory grows linearly with the sequence; where a kernel would bind
+   * too many buffers for that, they are stored all the same. Default on CPUs `auto`:
+   * blockwise where they are known to be large (1,024 × 1,024 and more); on GPUs `stored`.
+   */
+  readonly attention?: Attention;
   /** Whether the backend runs a region its own way, see `Backend.claims`. Default: it runs none. */
   readonly claims?: (region: Region) => boolean;
 }
@@ -101,6 +109,7 @@ function planFused(
     recompute: worthRecomputing(target),
     dims,
     join: options.fuse !== false,
+    attention: options.attention ?? (target.kind === 'cpu' ? 'auto' : 'stored'),
     ...(options.claims && { claims: options.claims }),
   });
   options.trace?.('fuse', fused);

@@ -2,6 +2,7 @@
 import type { Backend } from '@sinter/compiler';
 import { contractVersion } from '@sinter/compiler/artifact';
 import { addressingTests } from './groups/addressing.ts';
+import { attentionTests } from './groups/attention.ts';
 import { contractionTests } from './groups/contractions.ts';
 import { dtypeTests } from './groups/dtypes.ts';
 import { goldenTests } from './groups/goldens.ts';
@@ -27,6 +28,7 @@ const groups: readonly ((suite: Suite) => void)[] = [
   shapeTests,
   contractionTests,
   addressingTests,
+  attentionTests,
   sizeTests,
   stateTests,
   programTests,

@@ -14,6 +14,7 @@ const brief = Object.fromEntries(
     'addressing by data',
     'integers and flags',
     'random numbers',
+    'blockwise attention',
     'run-time sizes',
     'programs',
     'limits',

@@ -19,6 +19,8 @@ import { cutExpressions, divide, splitConcats } from './limit.ts';
 import { orderGroups } from './order.ts';
 import { recomputedOperands } from './recompute.ts';
 import { contractOperands, extendEpilogue, limitDepth, worthStoring } from './store.ts';
+import type { Attention } from './transient.ts';
+import { findTransients, isKept, noTransients } from './transient.ts';
 
 /** The result of {@link fuse}. */
 export interface Fused {
@@ -32,6 +34,10 @@ export interface Fused {
   readonly stored: ReadonlyMap<Tensor, string>;
   /** Contractions that compute an operand again while they pack it, and those operands. */
   readonly recomputed: ReadonlyMap<Tensor, ReadonlySet<Tensor>>;
+  /** Contractions that are never stored but computed again in the kernels that read them, and why. */
+  readonly transient: ReadonlyMap<Tensor, string>;
+  /** Matrices of scores that could be transient and are stored all the same, and why. */
+  readonly refused: ReadonlyMap<Tensor, string>;
 }
 
 const reshape = ops.get('reshape')!;
@@ -65,11 +71,20 @@ export interface FuseOptions {
   readonly join?: boolean;
   /** Whether the backend runs a contraction its own way. Default: it runs none. */
   readonly claims?: (region: Region) => boolean;
+  /** How matrices of attention scores are treated. Default `stored`: the templates of the target must know what is transient. */
+  readonly attention?: Attention;
 }
 
 /** Groups a graph. */
 export function fuse(input: Graph, options: FuseOptions): Fused {
-  const { maxBindings, inPlace = true, recompute = 40, join = true, claims = () => false } = options;
+  const {
+    maxBindings,
+    inPlace = true,
+    recompute = 40,
+    join = true,
+    claims = () => false,
+    attention = 'stored',
+  } = options;
   const graph = separateRoots(splitConcats(input, maxBindings));
   const roots = new Set(graphRoots(graph));
   const order = topological(roots);
@@ -78,26 +93,34 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   for (const t of order) for (const x of new Set(t.inputs)) consumers.set(x, [...(consumers.get(x) ?? []), t]);
 
   const regions = claimedRegions(order, claims);
-  const own = order.filter((t) => t.op.kind === 'contract' && !regions.has(t));
+  const isRegion = (t: Tensor): boolean => regions.has(t);
+  const transients = join
+    ? findTransients(order, { attention, dims: options.dims, roots, consumers, isRegion })
+    : noTransients;
+  const { contractions: transient, again, refused } = transients;
+  const own = order.filter((t) => t.op.kind === 'contract' && !regions.has(t) && !transient.has(t));
   const stored = new Map<Tensor, string>();
   for (const t of order) {
+    if (transient.has(t)) continue;
     if (anchors.has(t.op.kind)) stored.set(t, t.op.kind);
     else if (roots.has(t)) stored.set(t, 'root');
     else if (!join && !isData(t)) stored.set(t, 'not fused');
   }
-  for (const [t, why] of contractOperands(own)) stored.set(t, why);
+  for (const [t, why] of contractOperands([...transient.keys(), ...own], again)) stored.set(t, why);
   for (const t of regions.keys()) for (const x of t.inputs) storeOperand(x, stored);
   if (join) for (const t of own) extendEpilogue(t, index, consumers, stored);
   cutExpressions(order, stored, maxBindings);
   const depth = limitDepth(order, stored);
+  if (isKept(stored, transients)) return withStoredScores(input, options, transient.keys());
 
   const replaces = new Map(inPlace ? Object.entries(graph.updates).map(([name, t]) => [t, name]) : []);
   /** Tensors that begin a group. */
   const alone = new Set<Tensor>(join ? [] : order);
   for (;;) {
     cutExpressions(order, stored, maxBindings);
+    if (isKept(stored, transients)) return withStoredScores(input, options, transient.keys());
     const grouping = groupAll(order, index, stored, depth, alone, regions);
-    const more = worthStoring(order, consumers, stored, grouping);
+    const more = worthStoring(order, consumers, stored, grouping, again);
     if (more.length > 0) {
       for (const t of more) stored.set(t, 'read by several kernels');
       continue;
@@ -119,8 +142,17 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
       roots,
       options.dims,
     );
-    return { graph, groups, groupOf: grouping.groupOf, stored, recomputed };
+    return { graph, groups, groupOf: grouping.groupOf, stored, recomputed, transient, refused };
   }
+}
+
+/** Groups a graph whose scores cannot be transient after all. */
+function withStoredScores(input: Graph, options: FuseOptions, scores: Iterable<Tensor>): Fused {
+  const why = `kernels that compute them again would bind more than ${options.maxBindings} buffers`;
+  return {
+    ...fuse(input, { ...options, attention: 'stored' }),
+    refused: new Map([...scores].map((t) => [t, why])),
+  };
 }
 
 /** Operands of a region lie in buffers as they are. */

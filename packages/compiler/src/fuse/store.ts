@@ -6,14 +6,14 @@ import type { Group } from './group.ts';
 import { isData, maxDepth } from './group.ts';
 import type { Grouping } from './join.ts';
 
-/** Operands of a contraction are packed or read many times: what is computed there is computed once, before. */
-export function contractOperands(order: readonly Tensor[]): Map<Tensor, string> {
+/** Operands of a contraction are packed or read many times: what is computed there is computed once, before; but not what is never stored. */
+export function contractOperands(order: readonly Tensor[], again: ReadonlySet<Tensor>): Map<Tensor, string> {
   const out = new Map<Tensor, string>();
   for (const t of order) {
     if (t.op.kind !== 'contract') continue;
     for (let x of t.inputs) {
       while (x.op.kind === 'view' && x.inputs.length === 1) x = x.inputs[0]!;
-      if (x.op.kind === 'map' || x.op.kind === 'random') out.set(x, 'operand of a contraction');
+      if ((x.op.kind === 'map' || x.op.kind === 'random') && !again.has(x)) out.set(x, 'operand of a contraction');
     }
   }
   return out;
@@ -66,6 +66,7 @@ export function worthStoring(
   consumers: ReadonlyMap<Tensor, readonly Tensor[]>,
   stored: ReadonlyMap<Tensor, string>,
   grouping: Grouping,
+  again: ReadonlySet<Tensor>,
 ): Tensor[] {
   const evaluatedIn = new Map<Tensor, Set<Group>>();
   for (const group of grouping.groups) {
@@ -90,7 +91,7 @@ export function worthStoring(
   const chosen = new Set<Tensor>();
   const expensive = (t: Tensor): boolean => {
     const groups = evaluatedIn.get(t);
-    if (!groups || groups.size < 2 || t.op.kind === 'view' || t.op.kind === 'source') return false;
+    if (!groups || groups.size < 2 || again.has(t) || t.op.kind === 'view' || t.op.kind === 'source') return false;
     return (
       elementCost((x) => stored.has(x) || chosen.has(x) || isData(x))(t) >= storeThreshold(t, isBroadcast(t, t.shape))
     );

@@ -3,88 +3,16 @@
  * are contiguous and packed into panels of a few tiles where not; a register tile per step; what follows is computed on the
  * tile before it is stored. Packing takes any expression of the operand: transposes and gathers cost nothing extra.
  */
-import type { Dim, Expr, Tensor } from '@sinter/ir';
+import type { Expr } from '@sinter/ir';
 import { e, flatIndex, isFloat } from '@sinter/ir';
 import type { Group } from '../../fuse/group.ts';
-import { isData } from '../../fuse/group.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
 import { load, store } from '../../loop/language.ts';
 import type { ScheduleContext, Scheduled, Scratch } from '../draft.ts';
-import {
-  dependsOn,
-  draft,
-  ix,
-  kernelName,
-  local,
-  loop,
-  operations,
-  readElsewhere,
-  replace,
-  storeAll,
-  v,
-} from '../draft.ts';
-import type { Product } from '../product.ts';
+import { draft, ix, kernelName, local, loop, operations, readElsewhere, replace, storeAll, v } from '../draft.ts';
 import { counters, declare, productOf, size } from '../product.ts';
 import { cpuTile } from '../tiles.ts';
-
-/** Packs one operand: `[batch, panel, k, width]`, the last panel filled up with copies of the last row or column. */
-function pack(ctx: ScheduleContext, p: Product, side: 'a' | 'b', width: number, target: Scratch): Scheduled {
-  const d = draft(ctx, undefined, undefined, p.recomputed);
-  declare(d, p);
-  const [t, index, axis, name] =
-    side === 'a' ? ([p.a, p.indexA, size(p.m), 'm'] as const) : ([p.b, p.indexB, size(p.n), 'n'] as const);
-  const value = d.low.at(t, index(counters));
-  const out = d.buffer(target, 'write');
-  const panels = ix.ceilDiv(axis, width);
-  const [panel, first] = [ix.mod(v('g'), panels), v('first')];
-  const at = (k: LoopExpr, i: LoopExpr): LoopExpr =>
-    ix.add(ix.mul(ix.add(ix.mul(v('g'), size(p.k)), k), ix.int(width)), i);
-  const put = (k: LoopExpr, i: LoopExpr, row: LoopExpr): Stmt =>
-    store(out, at(k, i), replace(value, { [name]: row, k, b: v('batch') }));
-  const whole = loop('serial', 'k', size(p.k), (k) => [
-    loop('vector', 'i', ix.int(width), (i) => [put(k, i, ix.add(first, i))]),
-  ]);
-  const rest = loop('serial', 'k', size(p.k), (k) => [
-    loop('serial', 'i', ix.int(width), (i) => [put(k, i, ix.min(ix.add(first, i), ix.sub(axis, ix.int(1))))]),
-  ]);
-  const fixed = d.fixed(axis);
-  const full = e.le<LoadExpr>(ix.add(first, ix.int(width)), axis);
-  const body: Stmt[] =
-    fixed !== undefined && fixed % width === 0
-      ? [whole]
-      : [
-          { k: 'if', when: full, body: [whole] },
-          { k: 'if', when: e.not<LoadExpr>(full), body: [rest] },
-        ];
-  return d.close(
-    kernelName(`pack_${side}`, ctx.fused, []),
-    [
-      loop('grid', 'g', ix.mul(size(p.batch), panels), (g) => [
-        { k: 'let', name: local('batch'), value: ix.div(g, panels) },
-        { k: 'let', name: local('first'), value: ix.mul(panel, ix.int(width)) },
-        ...body,
-      ]),
-    ],
-    ix.mul(ix.product([size(p.batch), axis, size(p.k)]), ix.int(operations([value]))),
-    { computes: [] },
-  );
-}
-
-/** Where the rows of the left operand lie, if they can be read in place: contiguous along `k`, with nothing to compute. */
-function rowsInPlace(ctx: ScheduleContext, p: Product): { readonly from: Tensor; readonly row: LoopExpr } | undefined {
-  const d = draft(ctx, undefined, undefined, p.recomputed);
-  declare(d, p);
-  const value = d.low.at(p.a, p.indexA(counters));
-  if (value.k !== 'load') return undefined;
-  let from = p.a;
-  while (from.op.kind === 'view' && !ctx.fused.stored.has(from)) from = from.inputs[0]!;
-  if (!isData(from) && !ctx.fused.stored.has(from)) return undefined;
-  const row = d.low.simplify(replace(value.at, { k: ix.int(0) }));
-  const step = d.low.simplify(ix.sub(value.at, row));
-  if (step !== d.low.simplify(counters.k) && d.fixed(size(p.k)) !== 1) return undefined;
-  if (dependsOn(row, local('k'))) return undefined;
-  return { from, row };
-}
+import { pack, panelLength, rowsInPlace } from './pack.ts';
 
 /** Schedules a contraction with the maps that follow it: up to two packing kernels, then the product. */
 export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[] {
@@ -97,17 +25,12 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
   const fixedK = probe.fixed(size(p.k));
   const mr = fixedM === undefined ? tile.mr : Math.min(tile.mr, fixedM);
   const nr = fixedN !== undefined && fixedN <= 4 ? 4 : tile.nr;
-  const panelLength = (dims: readonly Dim[], width: number): Expr =>
-    e.mul(
-      e.mul(ix.ceilDiv(size(dims), width) as Expr, e.mul(size(p.batch) as Expr, size(p.k) as Expr)),
-      ix.int(width) as Expr,
-    );
-  const packedB: Scratch = { scratch: 'packed_b', dtype: t.dtype, length: panelLength(p.n, nr) };
+  const packedB: Scratch = { scratch: 'packed_b', dtype: t.dtype, length: panelLength(p, p.n, nr) };
   const out: Scheduled[] = [pack(ctx, p, 'b', nr, packedB)];
   const inPlace = rowsInPlace(ctx, p);
   // Panels of several tiles: they are packed as whole vectors, and each tile reads its rows of them.
   const pr = 4 * mr;
-  const packedA: Scratch = { scratch: 'packed_a', dtype: t.dtype, length: panelLength(p.m, pr) };
+  const packedA: Scratch = { scratch: 'packed_a', dtype: t.dtype, length: panelLength(p, p.m, pr) };
   if (!inPlace) out.push(pack(ctx, p, 'a', pr, packedA));
 
   const d = draft(ctx, group, (x) => (x === t ? load('tile', v('slot'), t.dtype) : undefined));

@@ -1,16 +1,19 @@
 /** Templates for CPUs: threads that take blocks of a grid, vectors, caches. */
 import type { Templates } from '../draft.ts';
+import { readsTransients } from '../transient.ts';
+import { scheduleBlockwiseContract } from './blockwise.ts';
+import { scheduleBlockwiseRow } from './blockwise-row.ts';
 import { scheduleColumn } from './column.ts';
 import { scheduleContract } from './contract.ts';
 import { scheduleMap } from './map.ts';
 import { scheduleRow } from './row.ts';
 import { scheduleScatter } from './scatter.ts';
 
-/** One template per kernel class. */
+/** One template per kernel class, and those of groups that read what is never stored. */
 export const cpu: Templates = {
   map: (ctx, group) => [scheduleMap(ctx, group)],
-  row: (ctx, group) => [scheduleRow(ctx, group)],
+  row: (ctx, group) => (readsTransients(ctx, group) ? scheduleBlockwiseRow(ctx, group) : [scheduleRow(ctx, group)]),
   column: (ctx, group) => [scheduleColumn(ctx, group)],
-  contract: scheduleContract,
+  contract: (ctx, group) => (readsTransients(ctx, group) ? scheduleBlockwiseContract : scheduleContract)(ctx, group),
   scatter: (ctx, group) => [scheduleScatter(ctx, group)],
 };
