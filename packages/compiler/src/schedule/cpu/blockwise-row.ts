@@ -27,8 +27,7 @@ export function scheduleBlockwiseRow(ctx: ScheduleContext, group: Group): Schedu
   const level = levels(group);
   const reductions = [...level.keys()];
   const running = runningSums(reductions);
-  for (const [sum] of running) level.set(sum, level.get(running.get(sum)!)!);
-  // What was made from a sum is one level earlier too.
+  for (const [sum, top] of running) level.set(sum, level.get(top)!);
   const name = (t: Tensor): string => `result${reductions.indexOf(t)}`;
   const part = (t: Tensor): string => `part${reductions.indexOf(t)}`;
   const d = draft(ctx, group, (t) => (level.has(t) ? load(name(t), v('i'), t.dtype) : scores.held(t)));

@@ -117,12 +117,12 @@ export function scoresIn(ctx: ScheduleContext, group: Group, matrix: Matrix, blo
   };
 }
 
-const alloc = (name: string, { dtype }: Tensor, length: number, memory: 'local' | 'register' = 'local'): Stmt => ({
+const alloc = (name: string, { dtype }: Tensor, length: number): Stmt => ({
   k: 'alloc',
   name,
   dtype,
   length,
-  memory,
+  memory: 'local',
 });
 
 /** Every register tile of a block, by its row `it` and its column `jt`. */
