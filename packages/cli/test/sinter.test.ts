@@ -231,15 +231,12 @@ describe('verify', () => {
   test('refuses what ends too early', async () => {
     const short = join(root, 'short.sinter');
     const { size } = await stat(file);
-    for (const [bytes, message] of [
-      [size - 1000, `short.sinter has ${size - 1000} bytes of ${size}: the end is missing`],
-      [100, 'short.sinter ends after 100 bytes'],
-    ] as const) {
+    for (const bytes of [size - 1000, 100]) {
       await writeFile(short, await readFile(file));
       await truncate(short, bytes);
       const { code, err } = await sinter('verify', short);
       expect(code).toBe(1);
-      expect(err).toContain(message);
+      expect(err).toContain(`short.sinter ends after ${bytes} bytes, before all of it is there`);
     }
   });
 });
