@@ -9,10 +9,10 @@ import { BackendError } from '@sinter/compiler/artifact';
 
 /** A C compiler that works here. */
 export interface CCompiler {
-  readonly command: string;
+  /** What it is called by: a name that is looked up in `PATH`, or a path. */ readonly command: string;
   /** What makes it compile for this machine. */ readonly machineFlags: readonly string[];
   /** All that it has defined from the start: its version, and what this machine can do. */ readonly macros: string;
-  defines(macro: string): boolean;
+  /** Whether a macro is among them. */ defines(macro: string): boolean;
 }
 
 /** How code is compiled. Reals mean what IEEE 754 says, integers wrap. Loops are vectors already: `-O3` takes longer and gains nothing. */

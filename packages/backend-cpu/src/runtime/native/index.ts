@@ -19,8 +19,8 @@ export const sourcePart = 'kernels.c';
 /** The native runtime, and what it runs on. */
 export interface NativeRuntime extends Runtime {
   readonly kind: 'native';
-  readonly threads: number;
-  readonly compiler: CCompiler;
+  /** Threads that each program runs on. */ readonly threads: number;
+  /** What compiles artifacts here. */ readonly compiler: CCompiler;
 }
 
 /** Options of {@link nativeRuntime}. */
