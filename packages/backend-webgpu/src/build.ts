@@ -14,7 +14,8 @@ import { printKernel } from './wgsl/kernel.ts';
 export function buildArtifact(plan: Plan, target: Target): Artifact {
   const abilities = { f16: target.features.has('f16') };
   const dims = Object.keys(plan.dims);
-  const printed = plan.kernels.map((kernel) => printKernel(kernel, dims, abilities));
+  const bytes = knownBytes(plan);
+  const printed = plan.kernels.map((kernel, i) => printKernel(kernel, dims, abilities, bytes[i]));
   const { name, inputs, outputs, state, buffers, steps, constants } = plan;
   // Tensors only grow with sizes: what the smallest need, all need.
   const smallest = Object.fromEntries(Object.entries(plan.dims).map(([d, { min }]) => [d, min]));
@@ -55,4 +56,15 @@ export function buildArtifact(plan: Plan, target: Target): Artifact {
       limits: Object.fromEntries(limits),
     },
   };
+}
+
+/** Per kernel and buffer: its bytes, where they are the same in every step and for all sizes. */
+function knownBytes({ kernels, steps, buffers }: Plan): (number | undefined)[][] {
+  const own = buffers.map(({ dtype, length }) => (length.k === 'const' ? bufferBytes(dtype, length.value) : undefined));
+  const known = kernels.map((): (number | undefined)[] | undefined => undefined);
+  for (const step of steps) {
+    const here = step.buffers.map((b) => own[b]);
+    known[step.kernel] = known[step.kernel]?.map((x, i) => (x === here[i] ? x : undefined)) ?? here;
+  }
+  return known.map((k) => k ?? []);
 }

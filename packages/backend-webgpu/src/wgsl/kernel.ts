@@ -35,8 +35,16 @@ const deepest = 24;
 /** Workgroups along one dimension, as every device has them. */
 export const maxGroups = 65535;
 
-/** Prints a kernel. `dims` are the run-time sizes of the plan, in order. */
-export function printKernel(kernel: Kernel, dims: readonly string[], abilities: Abilities): Printed {
+/**
+ * Prints a kernel. `dims` are the run-time sizes of the plan, in order; `bytes` are the sizes of its buffers where they are always
+ * the same: an array of known length is cheaper to guard than one whose length must be asked for.
+ */
+export function printKernel(
+  kernel: Kernel,
+  dims: readonly string[],
+  abilities: Abilities,
+  bytes: readonly (number | undefined)[] = [],
+): Printed {
   const fail = (why: string): never => {
     throw new BackendError(`kernel '${kernel.name}': ${why}`);
   };
@@ -339,7 +347,9 @@ export function printKernel(kernel: Kernel, dims: readonly string[], abilities: 
   const bindings = [...buffers.values()].map((b, i) => {
     const word = b.packing?.stores ? 'atomic<u32>' : 'u32';
     const type = b.packing ? word : elementType(b.dtype, abilities);
-    return `@group(0) @binding(${i + 1}) var<storage, read_write> ${b.text}: array<${type}>;`;
+    const known = bytes[i];
+    const length = known === undefined ? '' : `, ${known / (type === 'f16' ? 2 : 4)}`;
+    return `@group(0) @binding(${i + 1}) var<storage, read_write> ${b.text}: array<${type}${length}>;`;
   });
   const packings = [...buffers.values()].flatMap((b) => (b.packing ? packingCode(b.packing, need) : []));
   const functions = helperCode(helpers);
