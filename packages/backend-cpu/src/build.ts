@@ -13,19 +13,12 @@ import { emitModule } from './wasm/module.ts';
 export function buildArtifact(plan: Plan): Artifact {
   const plain = emitModule(plan, { fma: false });
   const fma = emitModule(plan, { fma: true });
-  const { name, dims, inputs, outputs, state, buffers, steps, constants } = plan;
+  const { kernels, ...program } = plan;
   return {
     format: 1,
     backend: backendName,
-    name,
-    dims,
-    inputs,
-    outputs,
-    state,
-    buffers,
-    steps,
-    constants,
-    kernels: plan.kernels.map((kernel) => kernel.name),
+    ...program,
+    kernels: kernels.map((kernel) => kernel.name),
     code: packCode({ plain: plain.code, fma: fma.code, scratchBytes: Math.max(plain.scratchBytes, fma.scratchBytes) }),
     requires: { features: requiredFeatures, limits: {} },
   };

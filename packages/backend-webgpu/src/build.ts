@@ -16,12 +16,12 @@ export function buildArtifact(plan: Plan, target: Target): Artifact {
   const dims = Object.keys(plan.dims);
   const bytes = knownBytes(plan);
   const printed = plan.kernels.map((kernel, i) => printKernel(kernel, dims, abilities, bytes[i]));
-  const { name, inputs, outputs, state, buffers, steps, constants } = plan;
+  const { kernels, ...program } = plan;
   // Tensors only grow with sizes: what the smallest need, all need.
   const smallest = Object.fromEntries(Object.entries(plan.dims).map(([d, { min }]) => [d, min]));
-  const largest = Math.max(0, ...buffers.map((b) => bufferBytes(b.dtype, evaluateSize(b.length, smallest))));
+  const largest = Math.max(0, ...plan.buffers.map((b) => bufferBytes(b.dtype, evaluateSize(b.length, smallest))));
   const needed: Record<keyof typeof baseline, number> = {
-    maxStorageBuffersPerShaderStage: Math.max(0, ...plan.kernels.map((k) => k.buffers.length)),
+    maxStorageBuffersPerShaderStage: Math.max(0, ...kernels.map((k) => k.buffers.length)),
     maxComputeInvocationsPerWorkgroup: Math.max(1, ...printed.map((k) => k.workgroup.reduce((a, b) => a * b))),
     maxComputeWorkgroupSizeX: Math.max(1, ...printed.map((k) => k.workgroup[0])),
     maxComputeWorkgroupStorageSize: Math.max(0, ...printed.map((k) => k.sharedBytes)),
@@ -32,15 +32,8 @@ export function buildArtifact(plan: Plan, target: Target): Artifact {
   return {
     format: 1,
     backend: backendName,
-    name,
-    dims: plan.dims,
-    inputs,
-    outputs,
-    state,
-    buffers,
-    steps,
-    constants,
-    kernels: plan.kernels.map((kernel) => kernel.name),
+    ...program,
+    kernels: kernels.map((kernel) => kernel.name),
     code: packCode(
       printed.map(({ name, entry, code, workgroup, grid }, i) => ({
         name,
@@ -48,7 +41,7 @@ export function buildArtifact(plan: Plan, target: Target): Artifact {
         text: code,
         workgroup,
         grid,
-        bindings: plan.kernels[i]!.buffers.length,
+        bindings: kernels[i]!.buffers.length,
       })),
     ),
     requires: {

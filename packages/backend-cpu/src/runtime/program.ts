@@ -2,8 +2,9 @@
 import type { Sizes, TensorData } from '@sinter/ir';
 import { dtypeBytes, shapeSize } from '@sinter/ir';
 import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
-import { arenaLayout, BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
+import { BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
+import { Layouts } from './placed.ts';
 import type { Resident, Store } from './store.ts';
 
 type Given = Readonly<Record<string, TensorData>>;
@@ -11,9 +12,6 @@ interface Profiled {
   readonly outputs: Record<string, TensorData>;
   readonly steps: readonly StepTime[];
 }
-
-/** Layouts are kept for so many sets of sizes, the latest ones. */
-const keptLayouts = 256;
 
 /** A program on the threads of a store. */
 export class CpuProgram implements Program {
@@ -24,9 +22,9 @@ export class CpuProgram implements Program {
   readonly #artifact: Artifact;
   readonly #store: Store;
   readonly #resident: Resident;
-  readonly #layouts = new Map<string, Layout>();
-  /** For which sizes and arena the addresses in the header are right. */
-  #placed: { readonly key: string; readonly arena: number; readonly addresses: readonly number[] } | undefined;
+  readonly #layouts: Layouts;
+  /** For which layout and arena the addresses in the header are right. */
+  #placed: { readonly layout: Layout; readonly arena: number; readonly addresses: readonly number[] } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(artifact: Artifact, store: Store, resident: Resident) {
@@ -37,6 +35,7 @@ export class CpuProgram implements Program {
     this.#artifact = artifact;
     this.#store = store;
     this.#resident = resident;
+    this.#layouts = new Layouts(artifact);
   }
 
   async run(inputs: Given = {}): Promise<Record<string, TensorData>> {
@@ -54,7 +53,7 @@ export class CpuProgram implements Program {
     const state = buffers
       .filter(({ role }) => role === 'state')
       .reduce((sum, { length, dtype }) => sum + aligned(evaluateSize(length, all) * dtypeBytes[dtype]), 0);
-    return { state: state + this.#resident.bytes, arena: this.#layout(all).bytes };
+    return { state: state + this.#resident.bytes, arena: this.#layouts.at(all).bytes };
   }
 
   close(): void {
@@ -91,27 +90,15 @@ export class CpuProgram implements Program {
     const { dims, buffers } = this.#artifact;
     const { memory } = this.#store;
     const { base, header, addresses } = this.#resident;
-    const layout = this.#layout(sizes);
-    const key = keyOf(sizes, dims);
+    const layout = this.#layouts.at(sizes);
     const arena = memory.reach(layout.bytes, this.name, sizes);
-    if (this.#placed?.key !== key || this.#placed.arena !== arena) {
+    if (this.#placed?.layout !== layout || this.#placed.arena !== arena) {
       const placed = addresses.map((address, i) => (address < 0 ? arena + layout.offsets[i]! : address));
       memory.words(base + header.dims, Object.keys(dims).length).set(Object.keys(dims).map((d) => sizes[d]!));
       memory.words(base + header.addresses, buffers.length).set(placed);
-      this.#placed = { key, arena, addresses: placed };
+      this.#placed = { layout, arena, addresses: placed };
     }
     return this.#placed.addresses;
-  }
-
-  #layout(sizes: Sizes): Layout {
-    const key = keyOf(sizes, this.#artifact.dims);
-    const known = this.#layouts.get(key);
-    if (known) return known;
-    const layout = arenaLayout(this.#artifact, sizes);
-    this.#layouts.set(key, layout);
-    const oldest = this.#layouts.keys().next().value;
-    if (this.#layouts.size > keptLayouts && oldest !== undefined) this.#layouts.delete(oldest);
-    return layout;
   }
 
   async #compute(profile: boolean): Promise<void> {
@@ -137,10 +124,4 @@ export class CpuProgram implements Program {
     const times = this.#store.memory.times(base + header.times, steps.length + 1);
     return steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: times[step + 1]! - times[step]! }));
   }
-}
-
-function keyOf(sizes: Sizes, dims: Artifact['dims']): string {
-  return Object.keys(dims)
-    .map((d) => sizes[d])
-    .join();
 }

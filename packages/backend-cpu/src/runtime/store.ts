@@ -3,21 +3,17 @@
  * one thing happens at a time. It lives as long as its last program.
  */
 import type { Data } from '@sinter/ir';
-import { dtypeBytes, showShape } from '@sinter/ir';
-import type { Artifact, Port, Ports, StateHandle } from '@sinter/compiler/artifact';
-import { BackendError, misfit, near, newState } from '@sinter/compiler/artifact';
+import { dtypeBytes } from '@sinter/ir';
+import type { Artifact, Port } from '@sinter/compiler/artifact';
+import { BackendError, newState } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
 import type { HeaderLayout } from './layout.ts';
 import { headerLayout } from './layout.ts';
 import { Memory } from './memory.ts';
+import { placeConstants } from './placed.ts';
 import { Pool, poolBytes } from './pool.ts';
-
-/** A state tensor and where it lies. */
-interface Held {
-  readonly port: Port;
-  readonly address: number;
-  readonly count: number;
-}
+import type { Held } from './shared-state.ts';
+import { SharedState } from './shared-state.ts';
 
 /** What a program has in memory for as long as it is loaded. */
 export interface Resident {
@@ -31,42 +27,27 @@ export interface Resident {
 }
 
 /** The state that programs share, and all that they run on. */
-export class Store implements StateHandle {
+export class Store extends SharedState {
   readonly threads: number;
-  readonly #tensors = new Map<string, Held>();
   readonly #residents = new Set<number>();
   #memory: Memory | undefined = new Memory(poolBytes);
   #pool: Pool | undefined;
   #failure: string | undefined;
   #ids = 0;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(threads: number) {
+    super();
     this.threads = threads;
   }
 
-  get ports(): Ports {
-    return Object.fromEntries([...this.#tensors].map(([name, { port }]) => [name, port]));
+  protected checkOpen(): void {
+    void this.memory;
   }
-
-  async read(name: string): Promise<Data> {
-    const { port, address, count } = this.#find(name);
-    return this.turn(async () => this.memory.view(port.dtype, address, count).slice());
+  protected get({ port, address, count }: Held): Data {
+    return this.memory.view(port.dtype, address, count).slice();
   }
-
-  async write(name: string, data: Data, at?: number): Promise<void> {
-    const { port, address, count } = this.#find(name);
-    const wrong = misfit(data, port.dtype, count, at);
-    if (wrong !== undefined)
-      throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
-    return this.turn(async () => this.memory.view(port.dtype, address, count).set(data, at));
-  }
-
-  /** Does `task` when all before it is done. */
-  turn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
-    return result;
+  protected put({ port, address, count }: Held, data: Data, at: number): void {
+    this.memory.view(port.dtype, address, count).set(data, at);
   }
 
   /** The memory; a `BackendError` once the last program was closed. */
@@ -80,7 +61,7 @@ export class Store implements StateHandle {
 
   /** Where a state tensor lies. */
   address(name: string): number {
-    return this.#find(name).address;
+    return this.find(name).address;
   }
 
   /** Brings a program into memory and onto the threads. Undoes everything if that fails. */
@@ -93,7 +74,7 @@ export class Store implements StateHandle {
       const base = heap.allocate(bytes);
       for (const [name, port] of fresh) {
         const count = elementCount(port);
-        this.#tensors.set(name, { port, count, address: heap.allocate(count * dtypeBytes[port.dtype]) });
+        this.tensors.set(name, { port, count, address: heap.allocate(count * dtypeBytes[port.dtype]) });
       }
       try {
         this.memory.reach(0, artifact.name);
@@ -115,7 +96,7 @@ export class Store implements StateHandle {
       } catch (error) {
         for (const [name, port] of fresh) {
           heap.free(this.address(name), elementCount(port) * dtypeBytes[port.dtype]);
-          this.#tensors.delete(name);
+          this.tensors.delete(name);
         }
         heap.free(base, bytes);
         await this.#endIfUnused();
@@ -159,17 +140,10 @@ export class Store implements StateHandle {
     if (this.#residents.size > 0) return;
     const memory = this.#memory;
     this.#memory = undefined;
-    this.#tensors.clear();
+    this.tensors.clear();
     const unused = (await this.#pool?.stop()) ?? true;
     this.#pool = undefined;
     if (unused) memory?.release();
-  }
-
-  #find(name: string): Held {
-    void this.memory;
-    const held = this.#tensors.get(name);
-    if (!held) throw new BackendError(`there is no state '${name}'; near it: ${near(name, this.#tensors.keys())}`);
-    return held;
   }
 }
 
@@ -179,18 +153,10 @@ function fixedPart(
   threads: number,
   scratchBytes: number,
 ): { addresses: number[]; header: HeaderLayout; scratch: number; bytes: number } {
-  const { name, buffers, dims, steps, constants } = artifact;
+  const { buffers, dims, steps } = artifact;
   const header = headerLayout({ steps: steps.length, dims: Object.keys(dims).length, buffers: buffers.length });
-  let end = aligned(header.bytes);
-  const addresses = buffers.map((b) => {
-    if (b.role !== 'constant') return -1;
-    const data = constants[b.name];
-    if (!data)
-      throw new BackendError(`artifact '${name}' is incomplete: the constant '${b.name}' has no data; build it again`);
-    end += aligned(data.byteLength);
-    return end - aligned(data.byteLength);
-  });
-  return { addresses, header, scratch: end, bytes: end + threads * aligned(scratchBytes) };
+  const { offsets, end } = placeConstants(artifact, aligned(header.bytes));
+  return { addresses: offsets, header, scratch: end, bytes: end + threads * aligned(scratchBytes) };
 }
 
 function elementCount(port: Port): number {

@@ -1,9 +1,10 @@
 /** A loaded native program: it checks what it is given, places buffers for the sizes at hand, and runs when its turn comes. */
 import type { Sizes, TensorData } from '@sinter/ir';
 import { dataFor, dtypeBytes, shapeSize } from '@sinter/ir';
-import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
-import { arenaLayout, BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
+import type { Artifact, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
+import { BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from '../heap.ts';
+import { Layouts } from '../placed.ts';
 import type { NativeStore, Resident } from './store.ts';
 
 type Given = Readonly<Record<string, TensorData>>;
@@ -11,9 +12,6 @@ interface Profiled {
   readonly outputs: Record<string, TensorData>;
   readonly steps: readonly StepTime[];
 }
-
-/** Layouts are kept for so many sets of sizes, the latest ones. */
-const keptLayouts = 256;
 
 /** A program on the threads of a store. */
 export class NativeProgram implements Program {
@@ -25,7 +23,7 @@ export class NativeProgram implements Program {
   readonly #store: NativeStore;
   readonly #resident: Resident;
   readonly #steps: Int32Array;
-  readonly #layouts = new Map<string, Layout>();
+  readonly #layouts: Layouts;
   #closing: Promise<void> | undefined;
 
   constructor(artifact: Artifact, store: NativeStore, resident: Resident) {
@@ -36,6 +34,7 @@ export class NativeProgram implements Program {
     this.#artifact = artifact;
     this.#store = store;
     this.#resident = resident;
+    this.#layouts = new Layouts(artifact);
     this.#steps = Int32Array.from(
       artifact.steps.flatMap(({ kernel, buffers }) => [kernel, buffers.length, ...buffers]),
     );
@@ -56,7 +55,7 @@ export class NativeProgram implements Program {
     const state = buffers
       .filter(({ role }) => role === 'state' || role === 'constant')
       .reduce((sum, { length, dtype }) => sum + aligned(evaluateSize(length, all) * dtypeBytes[dtype]), 0);
-    return { state, arena: this.#layout(all).bytes };
+    return { state, arena: this.#layouts.at(all).bytes };
   }
 
   close(): void {
@@ -104,7 +103,7 @@ export class NativeProgram implements Program {
 
   /** The address of every buffer for the sizes at hand. */
   #place(sizes: Sizes): readonly number[] {
-    const layout = this.#layout(sizes);
+    const layout = this.#layouts.at(sizes);
     try {
       const arena = this.#store.arena(layout.bytes);
       return this.#resident.addresses.map((address, i) => (address < 0 ? arena + layout.offsets[i]! : address));
@@ -115,18 +114,5 @@ export class NativeProgram implements Program {
         `program '${this.name}'${at && ` with ${at}`} cannot run: ${(error as Error).message}; make ${names.join(' or ') || 'the model'} smaller, or close other programs`,
       );
     }
-  }
-
-  #layout(sizes: Sizes): Layout {
-    const key = Object.keys(this.#artifact.dims)
-      .map((d) => sizes[d])
-      .join();
-    const known = this.#layouts.get(key);
-    if (known) return known;
-    const layout = arenaLayout(this.#artifact, sizes);
-    this.#layouts.set(key, layout);
-    const oldest = this.#layouts.keys().next().value;
-    if (this.#layouts.size > keptLayouts && oldest !== undefined) this.#layouts.delete(oldest);
-    return layout;
   }
 }

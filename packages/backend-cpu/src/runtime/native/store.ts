@@ -3,23 +3,19 @@
  * itself, and a queue, because one thing happens at a time. It lives as long as its last program.
  */
 import type { Data } from '@sinter/ir';
-import { dataFor, dtypeBytes, showShape } from '@sinter/ir';
-import type { Artifact, Port, Ports, StateHandle } from '@sinter/compiler/artifact';
-import { BackendError, misfit, near, newState } from '@sinter/compiler/artifact';
-import { aligned } from '../heap.ts';
+import { dataFor, dtypeBytes } from '@sinter/ir';
+import type { Artifact } from '@sinter/compiler/artifact';
+import { BackendError, newState } from '@sinter/compiler/artifact';
 import { coreCount } from '../host.ts';
 import { showBytes } from '../memory.ts';
+import { placeConstants } from '../placed.ts';
+import type { Held } from '../shared-state.ts';
+import { SharedState } from '../shared-state.ts';
 import type { Library } from './library.ts';
 
 /** How often a waiting thread looks before it sleeps: some tens of microseconds, longer than most steps differ. */
 const looks = 2000;
 
-/** A state tensor and where it lies. */
-interface Held {
-  readonly port: Port;
-  readonly address: number;
-  readonly count: number;
-}
 /** A stretch of memory. */
 interface Block {
   readonly address: number;
@@ -65,46 +61,29 @@ class Holdings {
 const forgotten = new FinalizationRegistry<Holdings>((holdings) => holdings.release());
 
 /** The state that programs share, and all that they run on. */
-export class NativeStore implements StateHandle {
+export class NativeStore extends SharedState {
   readonly threads: number;
-  readonly #tensors = new Map<string, Held>();
   readonly #residents = new Set<Resident>();
   readonly #holdings = new Holdings();
   #arena: Block | undefined;
   #ended = false;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(threads: number) {
+    super();
     this.threads = threads;
     forgotten.register(this, this.#holdings, this.#holdings);
   }
 
-  get ports(): Ports {
-    return Object.fromEntries([...this.#tensors].map(([name, { port }]) => [name, port]));
+  protected checkOpen(): void {
+    void this.library;
   }
-
-  async read(name: string): Promise<Data> {
-    const { port, address, count } = this.#find(name);
-    return this.turn(async () => {
-      const data = dataFor(port.dtype, count);
-      this.library.get(data, address);
-      return data;
-    });
+  protected get({ port, address, count }: Held): Data {
+    const data = dataFor(port.dtype, count);
+    this.library.get(data, address);
+    return data;
   }
-
-  async write(name: string, data: Data, at?: number): Promise<void> {
-    const { port, address, count } = this.#find(name);
-    const wrong = misfit(data, port.dtype, count, at);
-    if (wrong !== undefined)
-      throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
-    return this.turn(async () => this.library.put(address + (at ?? 0) * dtypeBytes[port.dtype], data));
-  }
-
-  /** Does `task` when all before it is done. */
-  turn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
-    return result;
+  protected put({ port, address }: Held, data: Data, at: number): void {
+    this.library.put(address + at * dtypeBytes[port.dtype], data);
   }
 
   /** Any library of a program that is loaded: all can do with memory what must be done. */
@@ -138,18 +117,18 @@ export class NativeStore implements StateHandle {
       try {
         for (const [name, port] of Object.entries(newState(artifact, this.ports))) {
           const count = (port.shape as number[]).reduce((a, b) => a * b, 1);
-          this.#tensors.set(name, { port, count, address: take(count * dtypeBytes[port.dtype]).address });
+          this.tensors.set(name, { port, count, address: take(count * dtypeBytes[port.dtype]).address });
           fresh.push(name);
         }
-        const { offsets, bytes } = constantsOf(artifact);
-        const constants = bytes > 0 ? take(bytes) : undefined;
+        const { offsets, end } = placeConstants(artifact);
+        const constants = end > 0 ? take(end) : undefined;
         const addresses = artifact.buffers.map(({ name }, i) => {
           if (offsets[i]! < 0) return -1;
           const address = constants!.address + offsets[i]!;
           library.put(address, artifact.constants[name]!);
           return address;
         });
-        for (const [name, { buffer }] of Object.entries(artifact.state)) addresses[buffer] = this.#find(name).address;
+        for (const [name, { buffer }] of Object.entries(artifact.state)) addresses[buffer] = this.find(name).address;
         if (!holdings.pool) {
           const pool = library.newPool(this.threads, this.threads <= coreCount() ? looks : 0);
           if (pool === 0) throw new RangeError(`the system gives no ${this.threads} threads; ask for fewer`);
@@ -159,7 +138,7 @@ export class NativeStore implements StateHandle {
         this.#residents.add(resident);
         return resident;
       } catch (error) {
-        for (const name of fresh) this.#tensors.delete(name);
+        for (const name of fresh) this.tensors.delete(name);
         for (const block of taken) holdings.give(block);
         this.#endIfUnused();
         if (error instanceof BackendError) throw error;
@@ -190,29 +169,8 @@ export class NativeStore implements StateHandle {
   #endIfUnused(): void {
     if (this.#residents.size > 0) return;
     this.#ended = true;
-    this.#tensors.clear();
+    this.tensors.clear();
     this.#holdings.release();
     forgotten.unregister(this.#holdings);
   }
-
-  #find(name: string): Held {
-    void this.library;
-    const held = this.#tensors.get(name);
-    if (!held) throw new BackendError(`there is no state '${name}'; near it: ${near(name, this.#tensors.keys())}`);
-    return held;
-  }
-}
-
-/** Where constants lie in a block of their own, and its bytes; −1 for other buffers. */
-function constantsOf({ name, buffers, constants }: Artifact): { offsets: number[]; bytes: number } {
-  let bytes = 0;
-  const offsets = buffers.map((b) => {
-    if (b.role !== 'constant') return -1;
-    const data = constants[b.name];
-    if (!data)
-      throw new BackendError(`artifact '${name}' is incomplete: the constant '${b.name}' has no data; build it again`);
-    bytes += aligned(data.byteLength);
-    return bytes - aligned(data.byteLength);
-  });
-  return { offsets, bytes };
 }
