@@ -20,6 +20,9 @@ const pure = { ir: [], compiler: [], conformance: ['fast-check'] };
 
 const tests = ['**/*.test.ts'];
 
+/** Folders of those packages that run in Node only, each with an entry point of its own. */
+const nodeOnly = ['packages/compiler/src/cache/*.ts'];
+
 const boundaries = (/** @type {boolean} */ inTests) => [
   'error',
   {
@@ -95,7 +98,7 @@ export default tseslint.config(
   },
   ...Object.entries(pure).map(([name, libraries]) => ({
     files: [`packages/${name}/src/**/*.ts`],
-    ignores: tests,
+    ignores: [...tests, ...nodeOnly],
     rules: {
       ...onlyImports(
         `(${['[.@]', ...libraries.map((library) => `${library}$`)].join('|')})`,

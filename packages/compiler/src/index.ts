@@ -5,6 +5,7 @@
  */
 export * from './artifact/index.ts';
 export type { Backend } from './backend.ts';
+export type { Cache } from './cache/cache.ts';
 export type {
   AllocStmt,
   BarrierStmt,
