@@ -12,6 +12,7 @@ import type { Plan } from './plan.ts';
 import type { Region } from './region.ts';
 import type { Scheduled, ScheduleContext } from './schedule/draft.ts';
 import { schedule } from './schedule/index.ts';
+import type { Schedules } from './schedule/kernel-shape.ts';
 import type { Tile } from './schedule/tiles.ts';
 import { worthRecomputing } from './schedule/tiles.ts';
 import type { Target } from './target.ts';
@@ -27,6 +28,8 @@ export interface PlanOptions {
   readonly trace?: (stage: string, what: Graph | Fused | readonly Scheduled[] | Plan) => void;
   /** Overrides of the tile of contractions that the target suggests. */
   readonly tile?: Partial<Tile>;
+  /** How kernels of some shapes are cut, by the shape's text: what `tune` found. They go before `tile`. */
+  readonly schedules?: Schedules;
   /** `false`: every op is stored by itself. For tests, and for finding out what fusion does. */
   readonly fuse?: boolean;
   /**
@@ -46,6 +49,8 @@ export interface Planned {
   /** What stands behind each step of the plan; the copies at its end come from no group. */
   readonly steps: readonly PlanStep[];
   readonly fused: Fused;
+  /** What the groups were scheduled with. */
+  readonly context: ScheduleContext;
 }
 
 function rangesOf(g: Graph, options: PlanOptions): Record<string, DimRange> {
@@ -113,7 +118,13 @@ function planFused(
     ...(options.claims && { claims: options.claims }),
   });
   options.trace?.('fuse', fused);
-  const ctx: ScheduleContext = { fused, target, dims, ...(options.tile && { tile: options.tile }) };
+  const ctx: ScheduleContext = {
+    fused,
+    target,
+    dims,
+    ...(options.tile && { tile: options.tile }),
+    ...(options.schedules && { schedules: options.schedules }),
+  };
   const steps: PlanStep[] = fused.groups.flatMap((group) =>
     schedule(ctx, group).map((scheduled) => ({ group, scheduled })),
   );
@@ -122,5 +133,5 @@ function planFused(
     steps.map((s) => s.scheduled),
   );
   const { plan, ran } = assemble(g, ctx, steps);
-  return { plan, steps: ran, fused };
+  return { plan, steps: ran, fused, context: ctx };
 }

@@ -10,6 +10,7 @@ import { eachExpr, eachStmt, usesName } from '../loop/walk.ts';
 import type { DimRanges, Lowering } from '../lower.ts';
 import { lowering } from '../lower.ts';
 import type { Target } from '../target.ts';
+import type { Schedules } from './kernel-shape.ts';
 import type { Tile } from './tiles.ts';
 
 /** A buffer that only a schedule knows: packed operands. */
@@ -38,6 +39,8 @@ export interface ScheduleContext {
   readonly dims: DimRanges;
   /** Overrides of the tile that the target suggests. */
   readonly tile?: Partial<Tile>;
+  /** Schedules of some kernel shapes; they go before {@link ScheduleContext.tile}. */
+  readonly schedules?: Schedules;
 }
 
 /** The templates of a kind of target: for each kernel class, the kernels that compute a group, in the order in which they run. */

@@ -3,6 +3,7 @@ import type { Group } from '../fuse/group.ts';
 import { cpu } from './cpu/index.ts';
 import type { ScheduleContext, Scheduled, Templates } from './draft.ts';
 import { gpu } from './gpu/index.ts';
+import { withSchedule } from './kernel-shape.ts';
 import { scheduleRegion } from './region.ts';
 
 const templates: Readonly<Record<ScheduleContext['target']['kind'], Templates>> = { cpu, gpu };
@@ -10,5 +11,5 @@ const templates: Readonly<Record<ScheduleContext['target']['kind'], Templates>> 
 /** The kernels that compute a group, in the order in which they run. */
 export function schedule(ctx: ScheduleContext, group: Group): readonly Scheduled[] {
   if (group.region) return [scheduleRegion(ctx, group)];
-  return templates[ctx.target.kind][group.kind](ctx, group);
+  return templates[ctx.target.kind][group.kind](withSchedule(ctx, group), group);
 }
