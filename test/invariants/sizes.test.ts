@@ -13,6 +13,9 @@ import { batchOf, cpuTargets, smallBert } from './targets.test.kit.ts';
 
 const sizes = [[1, 5], [2, 9], [3, 1], [1, 16], [7, 3], [4, 4], [2, 17], [5, 6], [1, 33], [8, 2]] as const; // prettier-ignore
 
+/** As much of it as Node's types leave out. */
+const { WebAssembly } = globalThis as unknown as { WebAssembly: { compile(): unknown; Module: new () => object } };
+
 /** Where native code is kept during these tests, so that what is compiled can be counted. */
 const cache = await mkdtemp(join(tmpdir(), 'sinter-sizes-'));
 afterEach(async () => {

@@ -52,7 +52,7 @@ const [gamma, beta] = [state('gamma', [130]), state('beta', [130])];
 const normed = layerNorm(x, gamma, beta);
 
 const heads = ['b', 't', 4, 12] as const;
-const [q, k, v] = ['q', 'k', 'v'].map((name) => input(name, heads, 'f32')) as [Tensor, Tensor, Tensor];
+const [q, k, v] = [input('q', heads, 'f32'), input('k', heads, 'f32'), input('v', heads, 'f32')];
 const { context } = attention(q, k, v);
 const attended: Case = {
   graph: graph('attention', {
