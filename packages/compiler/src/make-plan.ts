@@ -1,6 +1,6 @@
 /** From a graph to a plan: the passes, the groups, their kernels, and what becomes of these. */
 import type { Graph } from '@sinter/ir';
-import { dimNames, graphDims, GraphError } from '@sinter/ir';
+import { dimNames, graphDims, GraphError, graphLimits } from '@sinter/ir';
 import type { DimRange } from './artifact/format.ts';
 import type { PlanStep } from './assemble.ts';
 import { assemble } from './assemble.ts';
@@ -61,13 +61,17 @@ function rangesOf(g: Graph, options: PlanOptions): Record<string, DimRange> {
         `compile '${g.name}': there is no run-time size '${name}'; the graph has ${names.join(', ') || 'none'}`,
       );
   }
+  const limits = graphLimits(g);
   return Object.fromEntries(
     names.map((name) => {
       const given = options.dims?.[name];
-      return [
-        name,
-        typeof given === 'number' ? { min: given, max: given } : { min: given?.min ?? 1, max: given?.max ?? Infinity },
-      ];
+      const range = typeof given === 'number' ? { min: given, max: given } : { min: 1, max: Infinity, ...given };
+      const limit = limits[name] ?? Infinity;
+      if (range.min > limit)
+        throw new GraphError(
+          `compile '${g.name}': '${name}' is ${range.min} or more, but is cut from an axis of ${limit}`,
+        );
+      return [name, { min: range.min, max: Math.min(range.max, limit) }];
     }),
   );
 }

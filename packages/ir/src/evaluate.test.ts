@@ -141,6 +141,18 @@ describe('addressing', () => {
       value(updateSlice(of('f32', [0, 0, 0]), of('f32', [1, 2]), of('i32', [-1]) as Tensor<readonly [1], 'i32'>)),
     ).toEqual([2, 0, 0]);
   });
+  test('a slice may end at a run-time size that its axis limits', () => {
+    const [x, n] = [input('x', [5]), input('like', ['n'])];
+    const g = graph('prefix', { outputs: { y: add(slice(x, { starts: [0], ends: ['n'] }), n) } });
+    const run = (count: number) =>
+      evaluate(g, {
+        x: { data: new Float32Array([1, 2, 3, 4, 5]), shape: [5] },
+        like: { data: new Float32Array(count).fill(2), shape: [count] },
+      });
+    expect(Array.from(run(3).outputs['y']!.data)).toEqual([3, 4, 5]);
+    expect(() => run(6)).toThrow("'n' is 6, but is cut from an axis of 5");
+    expect(() => slice(x, { starts: [1], ends: ['n'] })).toThrow('wants a start of 0 and a step of 1');
+  });
   test('slices as in numpy', () => {
     const x = of('f32', [0, 1, 2, 3, 4]);
     expect(value(slice(x, { starts: [-3], ends: [undefined] }))).toEqual([2, 3, 4]);

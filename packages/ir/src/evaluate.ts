@@ -5,7 +5,7 @@ import { GraphError, ShapeError } from './errors.ts';
 import type { Expr } from './expr.ts';
 import { constant, dtypeOf, variable } from './expr.ts';
 import type { Graph, TensorData } from './graph.ts';
-import { bindSizes, graphRoots, sourceName, topological } from './graph.ts';
+import { bindSizes, graphLimits, graphRoots, sourceName, topological } from './graph.ts';
 import type { Sizes, Value } from './op.ts';
 import { inputOp, stateOp } from './ops/source.ts';
 import { scalarFunction } from './scalar.ts';
@@ -217,6 +217,10 @@ export function evaluate(
       if (!holds(given[name]!.data, dtype))
         throw new ShapeError(`${what} '${name}' wants ${dtype}, got a ${given[name]!.data.constructor.name}`);
     }
+  }
+  for (const [name, limit] of Object.entries(graphLimits(g))) {
+    if (known[name]! > limit)
+      throw new ShapeError(`evaluate '${g.name}': '${name}' is ${known[name]}, but is cut from an axis of ${limit}`);
   }
   const run = new Run(known);
   const roots = graphRoots(g);

@@ -2,6 +2,7 @@
 import type { Data, DType } from './dtype.ts';
 import { GraphError, ShapeError } from './errors.ts';
 import { inputOp, stateOp } from './ops/source.ts';
+import { sliceOp } from './ops/view.ts';
 import type { Dim, Shape } from './shape.ts';
 import { dimNames, dimSize, sameShape, showShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
@@ -87,6 +88,20 @@ export function graphDims(g: Graph): string[] {
   const names = new Set<string>();
   for (const t of topological(graphRoots(g))) for (const d of t.shape) dimNames(d).forEach((n) => names.add(n));
   return [...names].sort();
+}
+
+/** The largest value of each run-time size that is limited by what it is cut from: a slice takes no more than its axis has. */
+export function graphLimits(g: Graph): Record<string, number> {
+  const limits: Record<string, number> = {};
+  for (const t of topological(graphRoots(g))) {
+    if (t.op !== sliceOp) continue;
+    t.shape.forEach((size, axis) => {
+      const whole = t.inputs[0]!.shape[axis];
+      if (typeof size === 'string' && typeof whole === 'number')
+        limits[size] = Math.min(limits[size] ?? Infinity, whole);
+    });
+  }
+  return limits;
 }
 
 /** What a graph computes: outputs, then updates. */

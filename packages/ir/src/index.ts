@@ -72,7 +72,7 @@ export * from './functions/math.ts';
 export * from './functions/nn.ts';
 export * from './functions/conv.ts';
 export type { Expected, Graph, TensorData, Tensors } from './graph.ts';
-export { bindSizes, graph, graphDims, graphRoots, sourceName, topological } from './graph.ts';
+export { bindSizes, graph, graphDims, graphLimits, graphRoots, sourceName, topological } from './graph.ts';
 export { gradients, vjp } from './gradients.ts';
 export type { Evaluated } from './evaluate.ts';
 export { evaluate } from './evaluate.ts';

@@ -11,6 +11,7 @@ import { graphRoots, ops, Tensor as T, topological } from '@sinter/ir';
 import type { DimRanges } from '../lower.ts';
 import type { Region } from '../region.ts';
 import { claimedRegions, operandOf } from '../region.ts';
+import { blocksOfState } from './block.ts';
 import type { Group } from './group.ts';
 import { isData } from './group.ts';
 import type { Grouping } from './join.ts';
@@ -114,12 +115,13 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   if (isKept(stored, transients)) return withStoredScores(input, options, transient.keys());
 
   const replaces = new Map(inPlace ? Object.entries(graph.updates).map(([name, t]) => [t, name]) : []);
+  const blocks = inPlace ? blocksOfState(graph, order, consumers) : new Set<Tensor>();
   /** Tensors that begin a group. */
-  const alone = new Set<Tensor>(join ? [] : order);
+  const alone = new Set<Tensor>(join ? blocks : order);
   for (;;) {
     cutExpressions(order, stored, maxBindings);
     if (isKept(stored, transients)) return withStoredScores(input, options, transient.keys());
-    const grouping = groupAll(order, index, stored, depth, alone, regions);
+    const grouping = groupAll(order, index, stored, depth, alone, regions, blocks);
     const more = worthStoring(order, consumers, stored, grouping, again);
     if (more.length > 0) {
       for (const t of more) stored.set(t, 'read by several kernels');

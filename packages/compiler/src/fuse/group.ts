@@ -3,7 +3,7 @@ import type { Shape, Tensor } from '@sinter/ir';
 import type { Region } from '../region.ts';
 
 /** What a group computes, by the template that schedules it. */
-export type GroupKind = 'map' | 'row' | 'column' | 'contract' | 'scatter';
+export type GroupKind = 'map' | 'row' | 'column' | 'contract' | 'scatter' | 'update';
 
 /** One kernel to be. */
 export interface Group {

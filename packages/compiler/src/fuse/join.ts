@@ -16,7 +16,10 @@ export interface Grouping {
   readonly leaves: (t: Tensor) => ReadonlySet<Tensor>;
 }
 
-/** Groups all stored tensors, in the order of the graph. Those that are to stand `alone` join no group, but others may join theirs. */
+/**
+ * Groups all stored tensors, in the order of the graph. Those that are to stand `alone` join no group, but others may join theirs; those of
+ * `blocks` are blocks written into their state.
+ */
 export function groupAll(
   order: readonly Tensor[],
   index: ReadonlyMap<Tensor, number>,
@@ -24,6 +27,7 @@ export function groupAll(
   depth: ReadonlyMap<Tensor, number>,
   alone: ReadonlySet<Tensor>,
   regions: Regions,
+  blocks: ReadonlySet<Tensor>,
 ): Grouping {
   const groups: Group[] = [];
   const groupOf = new Map<Tensor, Group>();
@@ -68,7 +72,7 @@ export function groupAll(
     const candidates = [...near].sort((a, b) => b.first - a.first);
     let group = candidates.find((g) => canJoin(g, t));
     if (!group) {
-      group = newGroup(t, index.get(t)!, regions);
+      group = newGroup(t, index.get(t)!, regions, blocks);
       groups.push(group);
     }
     group.members.push(t);
@@ -83,7 +87,7 @@ export function groupAll(
   return { groups, groupOf, leaves };
 }
 
-function newGroup(t: Tensor, first: number, regions: Regions): Group {
+function newGroup(t: Tensor, first: number, regions: Regions, blocks: ReadonlySet<Tensor>): Group {
   const region = regions.get(t);
   const base = { members: [], outputs: [], first, ...(region && { region }) };
   if (t.op.kind === 'reduce') {
@@ -92,6 +96,7 @@ function newGroup(t: Tensor, first: number, regions: Regions): Group {
     if (axes.length === 1 && axes[0] === shape.length - 1) return { ...base, kind: 'row', space: t.shape, full: shape };
     return { ...base, kind: 'column', space: t.shape, reduced: { shape, axes } };
   }
+  if (blocks.has(t)) return { ...base, kind: 'update', space: t.inputs[1]!.shape };
   const kind = t.op.kind === 'contract' || t.op.kind === 'scatter' ? t.op.kind : 'map';
   return { ...base, kind, space: t.shape };
 }

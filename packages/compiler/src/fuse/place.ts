@@ -6,7 +6,7 @@ import { isData } from './group.ts';
 
 /** Whether `t` is computed over the space of `g`: a quick look, before {@link fits}. */
 export function hasPlaceFor(g: Group, t: Tensor): boolean {
-  if (g.kind === 'scatter' || g.region) return false;
+  if (g.kind === 'scatter' || g.kind === 'update' || g.region) return false;
   if (t.op.kind !== 'reduce') return placesOf(g).some((s) => sameShape(s, t.shape));
   const { shape } = t.inputs[0]!;
   const { axes } = t.attrs as ReduceAttrs;
@@ -37,6 +37,7 @@ function placesOf(g: Group): Shape[] {
     case 'column':
       return [g.space];
     case 'scatter':
+    case 'update':
       return [];
     default:
       return g.kind satisfies never;

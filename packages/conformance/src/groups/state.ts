@@ -2,7 +2,7 @@
 import { compile } from '@sinter/compiler';
 import type { Tensor } from '@sinter/ir';
 import * as ir from '@sinter/ir';
-import { assert, checkGraph, compareAll, rejects, sameBits, withProgram } from '../check.ts';
+import { assert, checkGraph, checkProgram, compareAll, rejects, sameBits, withProgram } from '../check.ts';
 import type { Values } from '../check.ts';
 import { noise } from '../data.ts';
 import type { Suite } from '../suite.ts';
@@ -67,11 +67,31 @@ const hazards: Readonly<Record<string, { readonly outputs?: ir.Tensors; readonly
     outputs: { row: ir.sum(m, { axes: 1 }) },
     updates: { m: ir.updateSlice(m, ir.reshape(x, [1, 6]), ir.constant(Int32Array.of(2, 0), [2], 'i32')) },
   },
+  'a block written into a state that is read afterwards only': block((updated) => ({
+    row: ir.sum(updated, { axes: 1 }),
+  })),
+  'a block written into a state that nothing reads': block(() => ({ y: ir.sum(x) })),
+  'a block written into a state that is an output too': block((updated) => ({ updated })),
+  'a block of the state itself': {
+    updates: {
+      m: ir.updateSlice(m, ir.slice(m, { starts: [3, 0], ends: [6, 6] }), ir.constant(Int32Array.of(1, 0), [2], 'i32')),
+    },
+  },
   'rows of a state moved by gather': {
     updates: { m: ir.gather(m, ir.constant(Int32Array.of(5, 4, 3, 2, 1, 0), [6], 'i32')) },
   },
   'an optimizer step': adam(),
 };
+
+/** A block that sticks out of a state, computed from another one. */
+function block(outputs: (updated: Tensor) => ir.Tensors): {
+  readonly outputs: ir.Tensors;
+  readonly updates: ir.Tensors;
+} {
+  const value = ir.mul(ir.reshape(ir.add(x, a), [3, 2]), 2);
+  const updated = ir.updateSlice(m, value, ir.constant(Int32Array.of(4, 1), [2], 'i32'));
+  return { outputs: outputs(updated), updates: { m: updated } };
+}
 
 function adam(): { readonly outputs: ir.Tensors; readonly updates: ir.Tensors } {
   const loss = ir.mean(ir.square(ir.sub(ir.matmul(m, x) as Tensor, 1) as Tensor)) as Tensor;
@@ -102,6 +122,46 @@ export function stateTests({ describe, test, backend }: Suite): void {
         60_000,
       );
     }
+
+    test('a cache of keys that grows by as many tokens as there are, and is read as far as it is filled', async () => {
+      const [heads, longest, size] = [2, 9, 3];
+      const cache = ir.state('cache', [heads, longest, size]);
+      const [keys, query] = [ir.input('keys', [heads, 'n', size]), ir.input('query', [heads, 'filled'])];
+      const at = ir.input('at', [1], 'i32') as Tensor<readonly [1], 'i32'>;
+      const none = ir.full([1], 0, 'i32');
+      const updated = ir.updateSlice(cache, ir.neg(keys), ir.concat([none, at, none]));
+      const filled = ir.slice(updated, { starts: [0, 0, 0], ends: [heads, 'filled', size] });
+      const g = ir.graph('cache', {
+        outputs: { y: ir.contract('hk,hkd->hd', query, filled) },
+        updates: { cache: updated },
+      });
+      await withProgram(g, await backend(), {}, async (program) => {
+        for (const [n, first] of [
+          [4, 0],
+          [1, 4],
+          [1, 8],
+          [3, -1],
+          [5, 7],
+          [2, 90],
+        ] as const)
+          await checkProgram(g, program, {
+            inputs: {
+              keys: noise([heads, n, size], { seed: n }),
+              query: noise([heads, Math.max(1, Math.min(longest, first + n))], { seed: 3 }),
+              at: { data: Int32Array.of(first), shape: [1] },
+            },
+            state: { cache: noise([heads, longest, size], { seed: 5 }) },
+          });
+        const [keysGiven, query10] = [noise([heads, 1, size]), noise([heads, longest + 1])];
+        const late = { data: Int32Array.of(longest), shape: [1] };
+        await rejects(
+          'more than the cache holds',
+          () => program.run({ keys: keysGiven, query: query10, at: late }),
+          'ShapeError',
+          "'filled' is 10",
+        );
+      });
+    });
 
     test('begins as zeros, is read as a copy, and is written whole or not at all', async () => {
       await withProgram(ir.graph('state', { updates: { a: ir.add(a, x) } }), await backend(), {}, async ({ state }) => {

@@ -223,19 +223,29 @@ export function squeeze<
   const kept: Shape = x.shape.filter((_, i) => !gone.includes(i));
   return view.reshape(x, kept) as Tensor<Shape, D> as Tensor<Squeezed<S, A>, D>;
 }
-/** Where a slice begins and ends along each axis (negative from the end; run-time sizes only whole), and its steps. */
+/**
+ * Where a slice begins and ends along each axis (negative from the end; axes of a run-time size only whole), and its steps. An end may be
+ * the name of a run-time size: the slice begins at 0 and has that many elements, as the filled part of a key/value cache.
+ */
 export interface SliceOptions {
   readonly starts: readonly number[];
-  readonly ends: readonly (number | undefined)[];
+  readonly ends: readonly (Dim | undefined)[];
   readonly steps?: readonly number[];
 }
-/** A rectangular part. */
+/** A rectangular part. A run-time end must not be more than the axis has: programs and the evaluator check that when they run. */
 export function slice<D extends DType>(x: Tensor<Shape, D>, options: SliceOptions): Tensor<Shape, D> {
   const { starts, ends, steps = x.shape.map(() => 1) } = options;
   const sizes: Dim[] = [];
   const from: number[] = [];
   x.shape.forEach((d, i) => {
     const [start, end, step] = [starts[i] ?? 0, ends[i], steps[i] ?? 1];
+    if (typeof end === 'string') {
+      if (start !== 0 || step !== 1)
+        throw new ShapeError(`slice: the run-time end '${end}' of axis ${i} wants a start of 0 and a step of 1`);
+      from.push(0);
+      sizes.push(end);
+      return;
+    }
     if (typeof d === 'string' && (end === undefined || end < 0 || start < 0)) {
       if (start !== 0 || end !== undefined || step !== 1)
         throw new ShapeError(

@@ -9,6 +9,7 @@ import {
   broadcastShapes,
   dimExcess,
   dimExpr,
+  dimNames,
   dimProduct,
   dimSum,
   flatIndex,
@@ -79,6 +80,11 @@ export const broadcastOp: ViewOp<{ readonly shape: Shape }> = {
   vjp: (_, g) => [g],
 };
 
+/** Whether `size` is a run-time size of its own that an axis of `d` elements limits, see `graphLimits`. */
+function isPrefix(size: Dim, d: Dim): boolean {
+  return typeof d === 'number' && dimNames(size)[0] === size;
+}
+
 /** The elements from `starts` (inclusive) to `ends` (exclusive) by `steps` (≥ 1) along each axis. */
 export const sliceOp: ViewOp<{
   readonly starts: readonly number[];
@@ -101,7 +107,7 @@ export const sliceOp: ViewOp<{
         start >= 0 &&
         step >= 1 &&
         (typeof size === 'string'
-          ? step === 1 && dimExcess(d, size) >= start
+          ? step === 1 && (dimExcess(d, size) >= start || (start === 0 && isPrefix(size, d)))
           : typeof d === 'string' || size === 0 || start + (size - 1) * step < d);
       if (!whole && !inside)
         throw new ShapeError(

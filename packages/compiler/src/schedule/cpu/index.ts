@@ -8,6 +8,7 @@ import { scheduleContract } from './contract.ts';
 import { scheduleMap } from './map.ts';
 import { scheduleRow } from './row.ts';
 import { scheduleScatter } from './scatter.ts';
+import { scheduleUpdate } from './update.ts';
 
 /** One template per kernel class, and those of groups that read what is never stored. */
 export const cpu: Templates = {
@@ -16,4 +17,5 @@ export const cpu: Templates = {
   column: (ctx, group) => [scheduleColumn(ctx, group)],
   contract: (ctx, group) => (readsTransients(ctx, group) ? scheduleBlockwiseContract : scheduleContract)(ctx, group),
   scatter: (ctx, group) => [scheduleScatter(ctx, group)],
+  update: (ctx, group) => [scheduleUpdate(ctx, group)],
 };

@@ -7,6 +7,7 @@ import { scheduleContract } from './contract.ts';
 import { scheduleMap } from './map.ts';
 import { scheduleRow } from './row.ts';
 import { scheduleScatter } from './scatter.ts';
+import { scheduleUpdate } from './update.ts';
 
 /** One template per kernel class, and those of groups that read what is never stored. */
 export const gpu: Templates = {
@@ -16,4 +17,5 @@ export const gpu: Templates = {
   contract: (ctx, group) =>
     readsTransients(ctx, group) ? [scheduleBlockwiseContract(ctx, group)] : scheduleContract(ctx, group),
   scatter: scheduleScatter,
+  update: (ctx, group) => [scheduleUpdate(ctx, group)],
 };
