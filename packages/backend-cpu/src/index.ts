@@ -32,6 +32,8 @@ export interface CpuOptions extends CpuRuntimeOptions {
   readonly cc?: string;
 }
 
+/** The cache knows our packages by itself. */
+const version = '1';
 const warned = new Set<string>();
 
 /**
@@ -46,7 +48,7 @@ export function cpu(options: CpuOptions = {}): Backend {
   try {
     const runtime = nativeRuntime(options);
     const machine = describeNative(runtime);
-    return { ...runtime, target: machine, build: async (plan) => buildNative(plan, machine) };
+    return { ...runtime, version, target: machine, build: async (plan) => buildNative(plan, machine) };
   } catch (error) {
     if (target === 'native' || !(error instanceof BackendError)) throw error;
     if (!warned.has(error.message)) console.warn(`${error.message}. Taking WebAssembly.`);
@@ -57,5 +59,5 @@ export function cpu(options: CpuOptions = {}): Backend {
 
 function wasm(options: CpuRuntimeOptions): Backend {
   const runtime = cpuRuntime(options);
-  return { ...runtime, target: describeCpu(runtime), build: async (plan) => buildArtifact(plan) };
+  return { ...runtime, version, target: describeCpu(runtime), build: async (plan) => buildArtifact(plan) };
 }

@@ -25,5 +25,6 @@ export interface WebgpuBackend extends Backend {
  */
 export function webgpu(options: WebgpuOptions = {}): WebgpuBackend {
   const target = describeGpu(options.device);
-  return { ...webgpuRuntime(options), target, build: async (plan) => buildArtifact(plan, target) };
+  // The cache knows our packages by itself.
+  return { ...webgpuRuntime(options), version: '1', target, build: async (plan) => buildArtifact(plan, target) };
 }

@@ -10,6 +10,11 @@ export interface Backend extends Runtime {
   /** The machine that plans are made for; known without a device. */
   readonly target: Target;
   /**
+   * Which code the backend makes: another version wherever the same plan for the same target, or the same region, might be treated
+   * otherwise than before. Artifacts are kept in a cache under it. Default: none, and nothing is kept.
+   */
+  readonly version?: string;
+  /**
    * Whether the backend runs a region its own way, with a library of its machine. It is asked about every contraction that
    * has rows and columns. What it claims comes as a kernel by itself: its `region` says what it is, its buffers are the two
    * operands and the result, each contiguous and row-major, and its body is a plain loop that computes the same. What

@@ -3,13 +3,25 @@ import type { Graph } from '@sinter/ir';
 import type { Artifact } from './artifact/format.ts';
 import type { Program, StateHandle } from './artifact/program.ts';
 import type { Backend } from './backend.ts';
+import type { Cache } from './cache/cache.ts';
+import { cached } from './cache/cached.ts';
+import { artifactKey } from './cache/key.ts';
 import type { PlanOptions } from './make-plan.ts';
 import { makePlan } from './make-plan.ts';
 import { originsOf, updatesOf } from './origins.ts';
 import type { Region } from './region.ts';
 
+/** Options of {@link build}. */
+export interface BuildOptions extends PlanOptions {
+  /**
+   * Where artifacts are kept: one that was built before, from an equal graph with equal options for an equal target, is not built again.
+   * Not asked with `trace`, with functions among the options, for graphs with ops of your own, and for backends without a `version`. Default: none.
+   */
+  readonly cache?: Cache | undefined;
+}
+
 /** Options of {@link compile}. */
-export interface CompileOptions extends PlanOptions {
+export interface CompileOptions extends BuildOptions {
   /** State of a program that is already loaded: tensors of the same name are shared. */
   readonly state?: StateHandle;
 }
@@ -18,7 +30,15 @@ export interface CompileOptions extends PlanOptions {
  * Builds without loading: what an ahead-of-time compiler calls. Needs no device. The artifact tells which state a run
  * changes, and for each kernel which tensors of the graph it computes.
  */
-export async function build(g: Graph, backend: Backend, options: PlanOptions = {}): Promise<Artifact> {
+export async function build(g: Graph, backend: Backend, options: BuildOptions = {}): Promise<Artifact> {
+  const { cache, ...plan } = options;
+  const { name, version, target } = backend;
+  const key =
+    cache && version !== undefined && !plan.trace ? await artifactKey(g, { name, version, target, plan }) : undefined;
+  return cache && key !== undefined ? cached(cache, key, () => make(g, backend, plan)) : make(g, backend, plan);
+}
+
+async function make(g: Graph, backend: Backend, options: PlanOptions): Promise<Artifact> {
   const claims = backend.claims && ((region: Region): boolean => backend.claims!(region));
   const planned = makePlan(g, backend.target, { ...(claims && { claims }), ...options });
   const artifact = await backend.build(planned.plan);
@@ -27,6 +47,6 @@ export async function build(g: Graph, backend: Backend, options: PlanOptions = {
 
 /** Compiles a graph and loads it: `load(await build(plan))`. */
 export async function compile(g: Graph, backend: Backend, options: CompileOptions = {}): Promise<Program> {
-  const artifact = await build(g, backend, options);
-  return backend.load(artifact, options.state ? { state: options.state } : {});
+  const { state, ...how } = options;
+  return backend.load(await build(g, backend, how), state ? { state } : {});
 }

@@ -24,7 +24,7 @@ export { bodyOf, exprsOf, load, loop, store } from './loop/language.ts';
 export type { Plan } from './plan.ts';
 export type { Region, RegionTensor } from './region.ts';
 export type { Feature, Target } from './target.ts';
-export type { CompileOptions } from './compile.ts';
+export type { BuildOptions, CompileOptions } from './compile.ts';
 export { build, compile } from './compile.ts';
 export type { Fused, FuseOptions } from './fuse/fuse.ts';
 export { fuse } from './fuse/fuse.ts';

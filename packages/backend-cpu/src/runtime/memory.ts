@@ -23,6 +23,8 @@ const spare = new Set<WeakRef<WebAssembly.Memory>>();
 export class Memory {
   readonly wasm: WebAssembly.Memory;
   readonly heap: Heap;
+  /** What memory grew by last is zero from here on. */
+  #grown = Infinity;
 
   constructor(reserved: number) {
     this.wasm = reserve();
@@ -37,6 +39,7 @@ export class Memory {
     const start = this.heap.top;
     const need = Math.ceil((start + bytes + slack) / page);
     const have = this.wasm.buffer.byteLength / page;
+    this.#grown = have * page;
     if (need <= have) return start;
     try {
       this.wasm.grow(need - have);
@@ -70,8 +73,9 @@ export class Memory {
     spare.add(new WeakRef(this.wasm));
   }
 
+  /** Makes bytes zero. What the last {@link Memory.reach} has added is so already, and is not touched: that would cost a page of memory each. */
   zero(address: number, bytes: number): void {
-    new Uint8Array(this.wasm.buffer, address, bytes).fill(0);
+    new Uint8Array(this.wasm.buffer).fill(0, address, Math.min(address + bytes, this.#grown));
   }
 }
 
