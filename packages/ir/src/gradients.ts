@@ -1,7 +1,9 @@
 /** Reverse-mode differentiation as a graph transformation: it only adds nodes. */
+import { Recomputed } from './checkpoint.ts';
 import { isFloat } from './dtype.ts';
 import { GraphError, ShapeError } from './errors.ts';
 import { topological } from './graph.ts';
+import { checkpointOp } from './ops/barrier.ts';
 import { add } from './ops/map.ts';
 import { full } from './ops/source.ts';
 import { unbroadcast } from './ops/view.ts';
@@ -31,6 +33,7 @@ export function vjp<const T extends readonly Tensor[]>(
     if (isFloat(t.dtype) && (wanted.has(t) || t.inputs.some((x) => matters.has(x)))) matters.add(t);
   }
   const grads = new Map<Tensor, Tensor>();
+  const recomputed = new Recomputed();
   const accumulate = (t: Tensor, ct: Tensor): void => {
     const sum = grads.get(t);
     grads.set(t, sum ? Tensor.make(add, [sum, ct], {}) : ct);
@@ -39,7 +42,8 @@ export function vjp<const T extends readonly Tensor[]>(
   for (const t of order.reverse()) {
     const ct = grads.get(t);
     if (!ct || !matters.has(t) || t.inputs.length === 0) continue;
-    const back = t.op.vjp(t, ct);
+    if (t.op === checkpointOp) recomputed.begin(t, ct);
+    const back = t.op.vjp(recomputed.of(t), ct);
     if (back.length !== t.inputs.length)
       throw new GraphError(
         `${t.op.name}: its gradient rule gave ${back.length} cotangents for ${t.inputs.length} operands`,

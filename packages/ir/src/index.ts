@@ -62,6 +62,7 @@ export type {
   ViewOp,
 } from './op.ts';
 export { builder, Tensor } from './tensor.ts';
+export { barrier } from './ops/barrier.ts';
 export { constant, constantOp, dimValue, full, input, inputOp, iota, state, stateOp } from './ops/source.ts';
 export type { ContractAttrs, Labels } from './ops/contract.ts';
 export { contract, labelSizes, parseSpec } from './ops/contract.ts';
@@ -73,6 +74,8 @@ export * from './functions/nn.ts';
 export * from './functions/conv.ts';
 export type { Expected, Graph, TensorData, Tensors } from './graph.ts';
 export { bindSizes, graph, graphDims, graphLimits, graphRoots, sourceName, topological } from './graph.ts';
+export type { Checkpointable } from './checkpoint.ts';
+export { checkpoint } from './checkpoint.ts';
 export { gradients, vjp } from './gradients.ts';
 export type { Evaluated } from './evaluate.ts';
 export { evaluate } from './evaluate.ts';

@@ -113,6 +113,8 @@ export const samples: Readonly<Record<string, () => Tensor>> = {
   unslice: () => T.make(ops.get('unslice')!, [x()], { starts: [0, 1, 2], steps: [1, 2, 1], shape: ['n', 7, 6] }),
   concat: () => concat([x(), x(), input('y', ['n', 2, 4])], 1),
   flip: () => flip(x(), [0, 2]),
+  barrier: () => named('barrier', x(), input('y', [3])),
+  checkpoint: () => named('checkpoint', x(), input('y', [3])),
   window: () => windows(x(), 2, { size: 2, stride: 2, padding: 1 }),
   unwindow: () =>
     T.make(ops.get('unwindow')!, [input('w', ['n', 3, 2])], {

@@ -1,4 +1,4 @@
-/** Local algebra: constants folded, identities removed, chains of views joined. */
+/** Local algebra: constants folded, identities removed (also what only `gradients` reads), chains of views joined. */
 import type { Expr, Graph } from '@sinter/ir';
 import { broadcastShapes, constantExpr, full, ops, sameShape, simplifier, Tensor } from '@sinter/ir';
 import { rewriteGraph } from './rewrite.ts';
@@ -32,7 +32,10 @@ function identity(t: Tensor): Tensor | undefined {
     case 'div':
       return constantOf(b!) === 1 ? keep(a!) : undefined;
     case 'stopGradient':
+    case 'checkpoint':
       return a;
+    case 'barrier':
+      return t.inputs.length === 1 ? a : undefined;
     case 'neg':
       return a!.op === t.op ? a!.inputs[0] : undefined;
     default:

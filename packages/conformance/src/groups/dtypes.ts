@@ -78,6 +78,8 @@ const samples: Readonly<Record<string, Sample>> = {
   slice: one(all, (x) => ir.slice(x, { starts: [1, 0], ends: [3, 5], steps: [1, 2] })),
   unslice: one(real, (x) => transposed(x, (y) => ir.slice(y, { starts: [1, 0], ends: [3, 5], steps: [1, 2] }))),
   concat: two(all, (a, b) => ir.concat([a, ir.reshape(b, [1, 5]), a])),
+  barrier: two(all, (a, b) => ir.barrier(a, b)),
+  checkpoint: one(all, (x) => ir.checkpoint((a: Tensor) => a)(x)),
   flip: one(all, (x) => ir.flip(x, [1])),
   window: one(all, (x) => ir.windows(x, 1, { size: 3, stride: 2 })),
   unwindow: one(real, (x) => transposed(x, (y) => ir.windows(y, 1, { size: 3, stride: 2 }))),

@@ -79,6 +79,8 @@ const samples: Readonly<Record<string, Sample>> = {
   'padding taken off': one((x) => ir.slice(ir.pad(x, [2, 1], [0, 1]), { starts: [1, 0], ends: [4, 4] }), any(2, 3)),
   concat: two((a, b) => ir.concat([a, b, a], 1), any(2, 1), any(2, 3)),
   stack: two((a, b) => ir.stack([a, b], 1), any(3), spread(3)),
+  barrier: two((a, b) => ir.mul(ir.barrier(a, b), b), any(2, 3), any(3)),
+  checkpoint: one((x) => ir.checkpoint((a: Tensor) => ir.mul(ir.sin(a), ir.exp(ir.sin(a))))(x), any(2, 3)),
   flip: one((x) => ir.flip(x, [0, 1]), any(2, 3)),
   windows: one((x) => ir.windows(x, 1, { size: 3, stride: 2, dilation: 2, padding: 1 }), any(2, 9)),
   'windows of windows': one((x) => ir.windows(ir.windows(x, 0, { size: 2 }), 0, { size: 2, stride: 2 }), any(7)),

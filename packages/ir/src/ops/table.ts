@@ -1,5 +1,6 @@
 /** All rows by name: for the parser, for conformance, and for looking up what there is. */
 import type { Op } from '../op.ts';
+import { barrierOp, checkpointOp } from './barrier.ts';
 import { contractOp } from './contract.ts';
 import { gatherOp, scatterOp, updateOp } from './index-ops.ts';
 import * as map from './map.ts';
@@ -58,6 +59,8 @@ const rows: readonly Op[] = [
   flipOp,
   windowOp,
   unwindowOp,
+  barrierOp,
+  checkpointOp,
   contractOp,
   gatherOp,
   scatterOp,
