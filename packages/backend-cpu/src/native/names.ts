@@ -75,7 +75,7 @@ const reserved = new Set([
   'auto', 'break', 'case', 'char', 'const', 'continue', 'default', 'do', 'double', 'else', 'enum', 'extern', 'float', 'for', 'goto',
   'if', 'inline', 'int', 'long', 'register', 'restrict', 'return', 'short', 'signed', 'sizeof', 'static', 'struct', 'switch',
   'typedef', 'union', 'unsigned', 'void', 'volatile', 'while', 'asm', 'typeof', 'linux', 'unix',
-  'f32', 'i32', 'u32', 'i8', 'u8', 'u16', 'idx', 'take', 'b', 'd', 'ticket', 'threads', 'main', 'I', 'INLINE',
+  'f32', 'i32', 'u32', 'i8', 'u8', 'u16', 'idx', 'take', 'b', 'd', 'crew', 'main', 'I', 'INLINE',
 ]);
 
 /** A scope at the start of a kernel. */

@@ -7,8 +7,8 @@ import { vectorHeader } from './vectors.ts';
 import { chooseLanes } from './widths.ts';
 
 /**
- * One kernel as a C function. `b` are its buffers, `d` the run-time sizes in the order of `dims`. All threads call it: they take iterations of its `grid`
- * loop from `ticket`; a kernel without one is run by the thread that comes first.
+ * One kernel as a C function. `b` are its buffers, `d` the run-time sizes in the order of `dims`. All threads call it: each takes iterations of its
+ * `grid` loop; a kernel without one is run by the first thread.
  */
 export function kernelSource(kernel: Kernel, symbol: string, dims: readonly string[], lanes: number): string {
   const scope = newScope(kernel.name);
@@ -25,9 +25,9 @@ export function kernelSource(kernel: Kernel, symbol: string, dims: readonly stri
     scope.values.set(name, { c, wide: true });
     scope.line(`const idx ${c} = d[${dims.indexOf(name)}];`);
   }
-  if (!grid) scope.line('if (atomic_fetch_add(ticket, 1) != 0) return;');
+  if (!grid) scope.line('if (crew->thread != 0) return;');
   statements(scope, x, lanes, chooseLanes(kernel.body, lanes)).block(kernel.body, grid);
-  return `// ${kernel.name}\nvoid ${symbol}(void *const *b, const i32 *d, _Atomic(i32) *ticket, i32 threads) {\n  (void)b, (void)d, (void)threads;\n${scope.text()}\n}`;
+  return `// ${kernel.name}\nvoid ${symbol}(void *const *b, const i32 *d, const struct crew *crew) {\n  (void)b, (void)d, (void)crew;\n${scope.text()}\n}`;
 }
 
 /**
@@ -44,8 +44,8 @@ export function planSource(plan: Pick<Plan, 'kernels' | 'dims'>, lanes: number):
       (kernel, i) => `#if ${i} % PARTS == PART\n${kernelSource(kernel, symbols[i]!, dims, lanes)}\n#endif`,
     ),
     '#if PART == 0',
-    ...symbols.map((symbol) => `void ${symbol}(void *const *, const i32 *, _Atomic(i32) *, i32);`),
-    'typedef void kernel(void *const *, const i32 *, _Atomic(i32) *, i32);',
+    ...symbols.map((symbol) => `void ${symbol}(void *const *, const i32 *, const struct crew *);`),
+    'typedef void kernel(void *const *, const i32 *, const struct crew *);',
     `kernel *const sinter_kernels[] = {${symbols.join(', ') || '0'}};`,
     '#endif',
     '',

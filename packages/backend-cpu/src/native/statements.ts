@@ -111,17 +111,11 @@ export function statements(scope: Scope, x: Expressions, lanes: number, chosen: 
     scope.block(`for (idx ${c} = ${from}; ${c} < ${count}; ${c}++)`, () => iteration(s, { c, wide: true }));
   }
 
-  /** Threads take chunks of the iterations: an eighth of what would be each one's share. */
+  /** Threads take chunks of the iterations. */
   function gridLoop(s: ForStmt): void {
     const count = countText(s);
-    const [chunk, from, to, c] = ['chunk', 'from', 'to', s.name].map((name) => scope.fresh(name)) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    scope.line(`const idx ${chunk} = ${count} / (threads * 8) > 1 ? ${count} / (threads * 8) : 1;`);
-    scope.block(`for (idx ${from}, ${to}; take(ticket, ${count}, ${chunk}, &${from}, &${to});)`, () =>
+    const [from, to, c] = ['from', 'to', s.name].map((name) => scope.fresh(name)) as [string, string, string];
+    scope.block(`for (idx ${from}, ${to}; take(crew, ${count}, &${from}, &${to});)`, () =>
       scope.block(`for (idx ${c} = ${from}; ${c} < ${to}; ${c}++)`, () => iteration(s, { c, wide: true })),
     );
   }

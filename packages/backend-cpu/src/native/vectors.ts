@@ -236,11 +236,28 @@ INLINE u16 f16_f32(f32 x) {
 INLINE f32 round_f16(f32 x) { return f32_f16(f16_f32(x)); }
 INLINE f32 round_bf16(f32 x) { return f32_bf16(bf16_f32(x)); }
 
-// Iterations that this thread takes next: [from, to).
-INLINE int take(_Atomic(i32) *ticket, idx count, idx chunk, idx *from, idx *to) {
-  *from = atomic_fetch_add_explicit(ticket, (i32)chunk, memory_order_relaxed);
-  *to = *from + chunk < count ? *from + chunk : count;
-  return *from < count;
+// A thread among others, and what counts the iterations that are taken: of each thread's share a number of its own.
+struct crew {
+  _Atomic(i32) *taken;
+  idx stride;
+  i32 thread, threads;
+};
+
+// Iterations that this thread takes next, [from, to): an eighth of its own share, which is the same in every kernel, so that what it
+// reads is what it has written; then of what others have not taken yet.
+__attribute__((noinline, unused)) static int take(const struct crew *c, idx count, idx *from, idx *to) {
+  for (i32 i = 0; i < c->threads; i++) {
+    i32 whose = (c->thread + i) % c->threads;
+    idx first = count * whose / c->threads, end = count * (whose + 1) / c->threads;
+    idx chunk = (end - first) / 8 > 1 ? (end - first) / 8 : 1;
+    _Atomic(i32) *taken = c->taken + whose * c->stride;
+    if (first + atomic_load_explicit(taken, memory_order_relaxed) >= end) continue;
+    *from = first + atomic_fetch_add_explicit(taken, (i32)chunk, memory_order_relaxed);
+    if (*from >= end) continue;
+    *to = *from + chunk < end ? *from + chunk : end;
+    return 1;
+  }
+  return 0;
 }
 `;
 

@@ -10,7 +10,7 @@ import { BackendError } from '@sinter/compiler/artifact';
 /** A C compiler that works here. */
 export interface CCompiler {
   /** What it is called by: a name that is looked up in `PATH`, or a path. */ readonly command: string;
-  /** What makes it compile for this machine. */ readonly machineFlags: readonly string[];
+  /** What makes it compile for this machine, and what only this compiler knows. */ readonly machineFlags: readonly string[];
   /** All that it has defined from the start: its version, and what this machine can do. */ readonly macros: string;
   /** Whether a macro is among them. */ defines(macro: string): boolean;
 }
@@ -93,5 +93,7 @@ function search(cc: string | undefined): CCompiler | BackendError {
 
 function describe(command: string, machineFlags: readonly string[], macros: string): CCompiler {
   const names = new Set(macros.split('\n').map((line) => line.split(' ')[1]));
-  return { command, machineFlags, macros, defines: (macro) => names.has(macro) };
+  // Accumulators stay in registers in inner loops, whatever outer loops want to keep there: gcc sees that only if told to.
+  const own = names.has('__clang__') ? [] : ['-fira-region=all'];
+  return { command, machineFlags: [...machineFlags, ...own], macros, defines: (macro) => names.has(macro) };
 }

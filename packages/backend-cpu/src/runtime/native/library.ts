@@ -75,7 +75,7 @@ export async function openLibrary(path: string): Promise<Library> {
         // The arrays are named in here, so they live as long as the call does.
         run.async(pool, steps, count, addresses, dims, times ?? null, (error: Error | null, ran: number) => {
           if (error) reject(error);
-          else if (ran === 0) reject(new BackendError(`cpu: no memory for the tickets of ${count} steps`));
+          else if (ran === 0) reject(new BackendError(`cpu: no memory to count what is done of ${count} steps`));
           else resolve(void [steps, addresses, dims, times]);
         });
       }),

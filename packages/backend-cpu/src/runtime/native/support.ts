@@ -71,7 +71,8 @@ struct run {
   i32 count;
   void *const *addresses;
   const i32 *dims;
-  _Atomic(i32) *tickets;
+  _Atomic(i32) *taken;
+  idx stride;
   double *times;
 };
 
@@ -109,13 +110,15 @@ static double milliseconds(void) {
 
 static void walk(struct pool *p, const struct run *r, i32 thread) {
   void *b[MOST_BUFFERS];
+  struct crew c = {.stride = r->stride, .thread = thread, .threads = p->threads};
   const i32 *step = r->steps;
   int timed = thread == 0 && r->times != NULL;
   if (timed) r->times[0] = milliseconds();
   for (i32 i = 0; i < r->count; i++) {
     i32 buffers = step[1];
     for (i32 j = 0; j < buffers; j++) b[j] = r->addresses[step[2 + j]];
-    r->kernels[step[0]](b, r->dims, &r->tickets[i], p->threads);
+    c.taken = r->taken + i;
+    r->kernels[step[0]](b, r->dims, &c);
     barrier(p);
     if (timed) r->times[i + 1] = milliseconds();
     step += 2 + buffers;
@@ -175,15 +178,19 @@ EXPORT struct pool *sinter_new_pool(i32 threads, i32 looks) {
 
 // Runs a program of this module on a pool, which may be another module's. 0 if there is no memory for it.
 EXPORT i32 sinter_run(struct pool *p, const i32 *steps, i32 count, void *const *addresses, const i32 *dims, double *times) {
-  _Atomic(i32) *tickets = calloc((size_t)count + 1, sizeof *tickets);
-  if (tickets == NULL) return 0;
-  struct run r = {sinter_kernels, steps, count, addresses, dims, tickets, times};
+  // The counters of different threads lie on different cache lines.
+  idx stride = (count + 15) / 16 * 16;
+  _Atomic(i32) *taken = NULL;
+  size_t bytes = (size_t)p->threads * (size_t)(stride + 16) * sizeof *taken;
+  if (posix_memalign((void **)&taken, 64, bytes) != 0) return 0;
+  memset((void *)taken, 0, bytes);
+  struct run r = {sinter_kernels, steps, count, addresses, dims, taken, stride, times};
   p->run = &r;
   atomic_store(&p->finished, 0);
   u32 before = atomic_load(&p->done.value);
   word_move(&p->go);
   word_wait(&p->done, before, 0);
-  free(tickets);
+  free((void *)taken);
   return 1;
 }
 

@@ -12,6 +12,7 @@ import type { ScheduleContext, Scheduled, Scratch } from '../draft.ts';
 import { draft, ix, kernelName, local, loop, operations, readElsewhere, replace, storeAll, v } from '../draft.ts';
 import { counters, declare, productOf, size } from '../product.ts';
 import { cpuTile } from '../tiles.ts';
+import { evenBlocks } from './blocks.ts';
 import { pack, panelLength, rowsInPlace } from './pack.ts';
 
 /** Schedules a contraction with the maps that follow it: up to two packing kernels, then the product. */
@@ -43,8 +44,7 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
   const targets = group.outputs.map((x) => d.buffer(x, 'write'));
 
   const [M, N, K] = [size(p.m), size(p.n), size(p.k)];
-  const mb = Math.ceil(tile.mb / mr) * mr;
-  const nb = Math.ceil(tile.nb / nr) * nr;
+  const { mb, nb } = evenBlocks({ batch: probe.fixed(size(p.batch)), m: fixedM, n: fixedN }, { ...tile, mr, nr });
   const [mBlocks, nBlocks] = [ix.ceilDiv(M, mb), ix.ceilDiv(N, nb)];
   const [g, batch, m0, n0] = [v('g'), v('batch'), v('m0'), v('n0')];
   const rowTiles = ix.ceilDiv(ix.min(ix.int(mb), ix.sub(M, m0)), mr);
