@@ -9,6 +9,7 @@ import { copyOf } from './copy.ts';
 import type { Group } from './fuse/group.ts';
 import { isData } from './fuse/group.ts';
 import type { Kernel } from './loop/language.ts';
+import { invariantSteps } from './invariant.ts';
 import { finishKernel, kernelKey, mergeAliases } from './loop/finish.ts';
 import type { Plan } from './plan.ts';
 import type { Binding, Scheduled, ScheduleContext } from './schedule/draft.ts';
@@ -22,21 +23,29 @@ export interface PlanStep {
 
 /** Sizes are counted in `i32`. While compiling, a size without a limit is taken as unbounded: sizes never wrap. */
 const largestSize = 2147483647;
-/** How many steps later an operand that was packed is used again rather than packed again. */
+/** How many steps later an operand that was packed is used again rather than packed again, if it is not kept anyway. */
 const reuseWithin = 16;
 
-/** The plan, and those of `steps` that are in it: an operand that is still packed is not packed again. */
+/**
+ * The plan, and those of its steps that come from groups. An operand that is still packed is not packed again. With `prepare`,
+ * steps that give the same in every run come first.
+ */
 export function assemble(
   g: Graph,
   ctx: ScheduleContext,
-  steps: readonly PlanStep[],
+  scheduled: readonly PlanStep[],
+  { prepare }: { readonly prepare: boolean },
 ): { readonly plan: Plan; readonly ran: readonly PlanStep[] } {
+  const once = prepare ? invariantSteps(scheduled, ctx) : new Set<PlanStep>();
+  const [first, rest] = [[...once], scheduled.filter((step) => !once.has(step))];
+  const steps = [...first, ...rest];
   const buffers = newBuffers();
   const constants = addData(buffers, ctx.fused.graph);
   const copies = placeUpdates(buffers, g, ctx.fused.graph, steps);
   for (const [name, t] of Object.entries(ctx.fused.graph.outputs)) add(buffers, t, name, 'output');
   const program: Program = { kernels: [], ids: new Map(), names: new Map(), steps: [], writtenAt: new Map() };
-  const ran = emitAll(program, buffers, ctx, steps);
+  const prepared = emitAll(program, buffers, ctx, first, Infinity);
+  const ran = [...prepared, ...emitAll(program, buffers, ctx, rest, reuseWithin)];
   for (const { from, state } of copies) emit(program, buffers, ctx, copyOf(from, ctx), [buffers.of.get(from)!, state]);
 
   const last = Math.max(0, program.steps.length - 1);
@@ -50,6 +59,7 @@ export function assemble(
     buffers: withLifetimes(buffers, last, dims),
     kernels: program.kernels,
     steps: program.steps,
+    ...(prepared.length > 0 && { prepare: prepared.length }),
     constants,
   };
   return { plan, ran };
@@ -195,15 +205,16 @@ interface Program {
   readonly writtenAt: Map<number, number>;
 }
 
-/** Adds all steps, less those whose result is still there. Returns those that it added. */
+/** Adds all steps, less those whose result is still there, or was `within` so many steps. Returns those that it added. */
 function emitAll(
   program: Program,
   buffers: Buffers,
   ctx: ScheduleContext,
   steps: readonly PlanStep[],
+  within: number,
 ): readonly PlanStep[] {
   const made = new Map<string, { readonly buffers: readonly number[]; readonly step: number }>();
-  let count = 0;
+  let count = program.steps.length;
   return steps.filter(({ scheduled: { kernel, bindings } }) => {
     const read: number[] = [];
     for (const b of bindings) if (!('scratch' in b)) read.push(add(buffers, b, `${b.op.name}${count++}`, 'scratch'));
@@ -213,11 +224,7 @@ function emitAll(
       const key = `${read.join()} ${kernelKey(kernel)}`;
       const before = made.get(key);
       const step = program.steps.length;
-      if (
-        before &&
-        step - before.step <= reuseWithin &&
-        read.every((b) => (program.writtenAt.get(b) ?? -1) < before.step)
-      ) {
+      if (before && step - before.step <= within && read.every((b) => (program.writtenAt.get(b) ?? -1) < before.step)) {
         results.forEach((b, i) => buffers.of.set(b, before.buffers[i]!));
         return false;
       }

@@ -1,7 +1,9 @@
 /** What the compiler did, as a table that people read: each step with what was fused into it, its work and its memory. */
 import type { Sizes, Tensor } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
-import { assignOffsets, evaluateSize } from './artifact/offsets.ts';
+import type { PlanBuffer } from './artifact/format.ts';
+import { assignOffsets, evaluateSize, inArena } from './artifact/offsets.ts';
+import { keepPrepared } from './artifact/prepare.ts';
 import type { StepTime } from './artifact/program.ts';
 import type { Planned } from './make-plan.ts';
 import { isData } from './fuse/group.ts';
@@ -10,6 +12,8 @@ import { isData } from './fuse/group.ts';
 export interface ExplainedStep {
   readonly step: number;
   readonly kernel: string;
+  /** Whether it is run once only, because it gives the same in every run. */
+  readonly once?: true;
   /** What is computed and stored here, and what is inlined into it. */
   readonly stores: readonly string[];
   readonly inlines: readonly string[];
@@ -29,10 +33,13 @@ export interface ExplainOptions {
 export interface Explanation {
   readonly steps: readonly ExplainedStep[];
   readonly kernels: number;
+  /** Arithmetic and memory traffic of a run, without the steps that are run once. */
   readonly flops: number;
   readonly bytes: number;
   /** Bytes of state and constants, which outlive runs. */
   readonly stateBytes: number;
+  /** Bytes of what is prepared: kept from steps that are run once. */
+  readonly preparedBytes: number;
   /** Bytes of the arena, and the least that any assignment could need: the largest sum of buffers that live at once. */
   readonly arenaBytes: number;
   readonly arenaLowerBound: number;
@@ -56,9 +63,10 @@ export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainO
     if (value === undefined)
       throw new RangeError(`explain '${plan.name}': give a value for the run-time size '${name}'`);
   const at = fixed as Record<string, number>;
-  if (times && times.length !== plan.steps.length)
+  const { prepare = 0 } = plan;
+  if (times && times.length !== plan.steps.length - prepare)
     throw new RangeError(
-      `explain '${plan.name}': the plan has ${plan.steps.length} steps, the times are of ${times.length}; profile a program of this plan`,
+      `explain '${plan.name}': the plan has ${plan.steps.length - prepare} steps in every run, the times are of ${times.length}; profile a program of this plan`,
     );
   const show = (t: Tensor): string => `${t.op.name} ${t.dtype}[${t.shape.join(', ')}]`;
   const steps = plan.steps.map((step, i): ExplainedStep => {
@@ -69,28 +77,30 @@ export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainO
     return {
       step: i,
       kernel: kernel.name,
+      ...(i < prepare && { once: true as const }),
       stores: stored.map((t) => `${show(t)} (${fused.stored.get(t) ?? ''})`),
       inlines: inlinedInto(members, fused.stored, new Set(stored)).map((t) => t.op.name),
       flops: evaluateSize(kernel.cost.flops, at),
       bytes: evaluateSize(kernel.cost.bytes, at),
-      ...(times && { ms: times[i]!.ms }),
+      ...(times && i >= prepare && { ms: times[i - prepare]!.ms }),
     };
   });
-  const sizeOf = (b: (typeof plan.buffers)[number]): number => evaluateSize(b.length, at) * dtypeBytes[b.dtype];
-  const placed = (b: (typeof plan.buffers)[number]): boolean => b.role !== 'state' && b.role !== 'constant';
+  const { buffers } = keepPrepared(plan);
+  const sum = (of: (b: PlanBuffer) => boolean): number =>
+    buffers.filter(of).reduce((total, b) => total + evaluateSize(b.length, at) * dtypeBytes[b.dtype], 0);
+  const everyRun = steps.slice(prepare);
   const lowerBound = Math.max(
     0,
-    ...plan.steps.map((_, i) =>
-      plan.buffers.filter((b) => placed(b) && b.live[0] <= i && i <= b.live[1]).reduce((sum, b) => sum + sizeOf(b), 0),
-    ),
+    ...plan.steps.map((_, i) => sum((b) => inArena(b) && b.live[0] <= i && i <= b.live[1])),
   );
   const result = {
     steps,
     kernels: plan.kernels.length,
-    flops: steps.reduce((sum, s) => sum + s.flops, 0),
-    bytes: steps.reduce((sum, s) => sum + s.bytes, 0),
-    stateBytes: plan.buffers.filter((b) => !placed(b)).reduce((sum, b) => sum + sizeOf(b), 0),
-    arenaBytes: assignOffsets(plan.buffers, at, placed).bytes,
+    flops: everyRun.reduce((sum, s) => sum + s.flops, 0),
+    bytes: everyRun.reduce((sum, s) => sum + s.bytes, 0),
+    stateBytes: sum((b) => b.role === 'state' || b.role === 'constant'),
+    preparedBytes: sum((b) => b.role === 'prepared'),
+    arenaBytes: assignOffsets(buffers, at, inArena).bytes,
     arenaLowerBound: lowerBound,
     scores: [
       ...[...fused.transient].map(([t, why]) => `${show(t)} never stored (${why})`),
@@ -129,11 +139,11 @@ type Column = readonly [head: string, right: boolean, cell: (s: ExplainedStep) =
 function table(name: string, e: Omit<Explanation, 'toString'>): string {
   const mega = (n: number): string => (n / 1e6).toFixed(n < 1e7 ? 2 : 0);
   const measured: readonly Column[] = [
-    ['ms', true, (s) => s.ms!.toFixed(3)],
-    ['GFLOP/s', true, (s) => (s.flops / 1e6 / Math.max(s.ms!, 1e-6)).toFixed(1)],
+    ['ms', true, (s) => s.ms?.toFixed(3) ?? ''],
+    ['GFLOP/s', true, (s) => (s.ms === undefined ? '' : (s.flops / 1e6 / Math.max(s.ms, 1e-6)).toFixed(1))],
   ];
   const columns: readonly Column[] = [
-    ['step', false, (s) => String(s.step)],
+    ['step', false, (s) => `${s.step}${s.once ? ' once' : ''}`],
     ['kernel', false, (s) => s.kernel],
     ['MFLOP', true, (s) => mega(s.flops)],
     ['MB', true, (s) => mega(s.bytes)],
@@ -152,7 +162,7 @@ function table(name: string, e: Omit<Explanation, 'toString'>): string {
   const mib = (n: number): string => `${(n / 2 ** 20).toFixed(1)} MiB`;
   return [
     `${name}: ${e.steps.length} steps of ${e.kernels} kernels, ${(e.flops / 1e9).toFixed(2)} GFLOP, ${(e.bytes / 1e9).toFixed(3)} GB of memory traffic`,
-    `memory: ${mib(e.stateBytes)} of state and constants, an arena of ${mib(e.arenaBytes)} (at least ${mib(e.arenaLowerBound)})`,
+    `memory: ${mib(e.stateBytes)} of state and constants${e.preparedBytes > 0 ? `, ${mib(e.preparedBytes)} prepared from them` : ''}, an arena of ${mib(e.arenaBytes)} (at least ${mib(e.arenaLowerBound)})`,
     ...(e.scores.length > 0 ? [`scores: ${summary(e.scores)}`] : []),
     line(head),
     line(widths.map((w) => '-'.repeat(w))),

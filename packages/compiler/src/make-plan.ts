@@ -39,6 +39,11 @@ export interface PlanOptions {
    * blockwise where they are known to be large (1,024 × 1,024 and more); on GPUs `stored`.
    */
   readonly attention?: Attention;
+  /**
+   * Whether steps that give the same in every run (packing a weight that the program does not update) are run once only, and what they
+   * wrote is kept beside the state: faster, for the memory of the packed weights. Default `true`, where the target can.
+   */
+  readonly prepare?: boolean;
   /** Whether the backend runs a region its own way, see `Backend.claims`. Default: it runs none. */
   readonly claims?: (region: Region) => boolean;
 }
@@ -136,6 +141,6 @@ function planFused(
     'schedule',
     steps.map((s) => s.scheduled),
   );
-  const { plan, ran } = assemble(g, ctx, steps);
+  const { plan, ran } = assemble(g, ctx, steps, { prepare: (target.prepares ?? false) && options.prepare !== false });
   return { plan, steps: ran, fused, context: ctx };
 }

@@ -14,6 +14,8 @@ export interface Target {
   readonly spells: ReadonlySet<ScalarOp>;
   /** Whether the driver may reorder floating-point arithmetic, as GPU drivers do. Default `false`. */
   readonly reorders?: boolean;
+  /** Whether the runtime runs steps that give the same in every run only once (`Artifact.prepare`). Default `false`. */
+  readonly prepares?: boolean;
   /** Bytes of a vector register. */ readonly vectorBytes: number;
   /** Vector registers that a kernel may use. */ readonly registers: number;
   /** Sizes of the data caches of one core, nearest first. */ readonly cacheBytes: readonly number[];

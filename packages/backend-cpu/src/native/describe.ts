@@ -34,6 +34,7 @@ export function describeNative({
     sharedBytes: 0,
     maxWorkgroup: 1,
     maxBindings: 256,
+    prepares: true,
     features: new Set(fma ? ['fma', 'atomics'] : ['atomics']),
   };
 }

@@ -1,6 +1,6 @@
 /** From an artifact to a program that is ready to run. Needs no compiler. */
 import type { Artifact, Program, StateHandle } from '@sinter/compiler/artifact';
-import { BackendError } from '@sinter/compiler/artifact';
+import { BackendError, keepPrepared } from '@sinter/compiler/artifact';
 import { unpackCode } from './code.ts';
 import { CpuProgram } from './program.ts';
 import { Store } from './store.ts';
@@ -12,7 +12,8 @@ export interface RunSettings {
 }
 
 /** Loads an artifact: into the store behind `state`, or into one of its own. */
-export async function load(artifact: Artifact, { threads, fma }: RunSettings, state?: StateHandle): Promise<Program> {
+export async function load(built: Artifact, { threads, fma }: RunSettings, state?: StateHandle): Promise<Program> {
+  const artifact = keepPrepared(built);
   if (state !== undefined && !(state instanceof Store)) {
     throw new BackendError(
       `program '${artifact.name}' cannot share this state: it belongs to another backend; load without it, then copy with read and write`,

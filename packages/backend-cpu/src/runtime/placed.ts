@@ -1,19 +1,22 @@
-/** Where the buffers of a program lie that are not state: constants in a block of their own, the rest in an arena per set of sizes. */
+/** Where the buffers of a program lie that are not state: constants and what is prepared in a block of their own, the rest in an arena per set of sizes. */
 import type { Sizes } from '@sinter/ir';
+import { dtypeBytes } from '@sinter/ir';
 import type { Artifact, Layout } from '@sinter/compiler/artifact';
-import { arenaLayout, BackendError } from '@sinter/compiler/artifact';
+import { arenaLayout, BackendError, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
 
-/** Per plan buffer the offset of a constant, counted from `start`, or −1; and where the last one ends. */
-export function placeConstants({ name, buffers, constants }: Artifact, start = 0): { offsets: number[]; end: number } {
+/** Per plan buffer the offset of a constant or of what is prepared, counted from `start`, or −1; and where the last one ends. */
+export function placeKept({ name, dims, buffers, constants }: Artifact, start = 0): { offsets: number[]; end: number } {
+  const fixed = fixedSizes(dims);
   let end = start;
   const offsets = buffers.map((b) => {
-    if (b.role !== 'constant') return -1;
-    const data = constants[b.name];
-    if (!data)
+    const isConstant = b.role === 'constant';
+    if (!isConstant && b.role !== 'prepared') return -1;
+    if (isConstant && !constants[b.name])
       throw new BackendError(`artifact '${name}' is incomplete: the constant '${b.name}' has no data; build it again`);
-    end += aligned(data.byteLength);
-    return end - aligned(data.byteLength);
+    const at = end;
+    end += aligned(constants[b.name]?.byteLength ?? evaluateSize(b.length, fixed) * dtypeBytes[b.dtype]);
+    return at;
   });
   return { offsets, end };
 }

@@ -5,6 +5,8 @@ import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@s
 import { BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
 import { Layouts } from './placed.ts';
+import type { Runner } from './prepared.ts';
+import { runner } from './prepared.ts';
 import type { Resident, Store } from './store.ts';
 
 type Given = Readonly<Record<string, TensorData>>;
@@ -23,6 +25,7 @@ export class CpuProgram implements Program {
   readonly #store: Store;
   readonly #resident: Resident;
   readonly #layouts: Layouts;
+  readonly #runner: Runner;
   /** For which layout and arena the addresses in the header are right. */
   #placed: { readonly layout: Layout; readonly arena: number; readonly addresses: readonly number[] } | undefined;
   #closing: Promise<void> | undefined;
@@ -36,6 +39,7 @@ export class CpuProgram implements Program {
     this.#store = store;
     this.#resident = resident;
     this.#layouts = new Layouts(artifact);
+    this.#runner = runner(artifact, store);
   }
 
   async run(inputs: Given = {}): Promise<Record<string, TensorData>> {
@@ -75,13 +79,14 @@ export class CpuProgram implements Program {
         const { data } = given[name]!;
         memory.view(dtype, addresses[buffer]!, data.length).set(data);
       }
-      await this.#compute(profile);
+      await this.#runner((first) => this.#compute(profile, first));
       const outputs = Object.entries(this.outputs).map(([name, port]): [string, TensorData] => {
         const shape = shapeSize(port.shape, sizes);
         const count = shape.reduce((a, b) => a * b, 1);
         return [name, { shape, data: memory.view(port.dtype, addresses[port.buffer]!, count).slice() }];
       });
-      return { outputs: Object.fromEntries(outputs), steps: profile ? this.#stepTimes() : [] };
+      const steps = profile ? (await report()).stepTimes(this.#artifact, this.#resident, memory) : [];
+      return { outputs: Object.fromEntries(outputs), steps };
     });
   }
 
@@ -101,27 +106,18 @@ export class CpuProgram implements Program {
     return this.#placed.addresses;
   }
 
-  async #compute(profile: boolean): Promise<void> {
+  async #compute(profile: boolean, first: number): Promise<void> {
     const { base, header } = this.#resident;
-    const { steps, kernels } = this.#artifact;
+    const { memory } = this.#store;
     // All that threads write: the barrier, and what each step has done.
-    const barrier = this.#store.memory.words(base, header.dims / 4).fill(0);
+    const barrier = memory.words(base, header.dims / 4).fill(0);
     barrier[header.profile / 4] = Number(profile);
-    await this.#store.compute(this.#resident, (why) => {
-      const begun = barrier
-        .subarray(header.counters / 4, header.counters / 4 + steps.length)
-        .findLastIndex((count) => count !== 0);
-      const at = Math.min(Math.max(begun, barrier[header.generation / 4]!), steps.length - 1);
-      const kernel = steps[at] && kernels[steps[at].kernel];
-      const where = kernel === undefined ? '' : ` in kernel '${kernel}' (step ${at + 1} of ${steps.length})`;
-      return `program '${this.name}' failed${where}: ${why}`;
-    });
-  }
-
-  #stepTimes(): StepTime[] {
-    const { base, header } = this.#resident;
-    const { steps, kernels } = this.#artifact;
-    const times = this.#store.memory.times(base + header.times, steps.length + 1);
-    return steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: times[step + 1]! - times[step]! }));
+    barrier[header.prepared / 4] = first;
+    await this.#store.compute(this.#resident, async (why) =>
+      (await report()).failure(this.#artifact, this.#resident, memory, first, why),
+    );
   }
 }
+
+/** Fetched where it is wanted. */
+const report = () => import('./report.ts');

@@ -9,6 +9,8 @@ export interface Held {
   readonly port: Port;
   readonly address: number;
   readonly count: number;
+  /** How often it was written, or run by a program that changes it. */
+  version: number;
 }
 
 /** State tensors in somebody's memory. */
@@ -38,7 +40,10 @@ export abstract class SharedState implements StateHandle {
     const wrong = misfit(data, port.dtype, count, at);
     if (wrong !== undefined)
       throw new BackendError(`state '${name}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
-    return this.turn(async () => this.put(held, data, at ?? 0));
+    return this.turn(async () => {
+      held.version++;
+      this.put(held, data, at ?? 0);
+    });
   }
 
   /** Does `task` when all before it is done. */
@@ -49,7 +54,7 @@ export abstract class SharedState implements StateHandle {
   }
 
   /** A tensor; a `BackendError` that names those near it if there is none. */
-  protected find(name: string): Held {
+  find(name: string): Held {
     this.checkOpen();
     const held = this.tensors.get(name);
     if (!held) throw new BackendError(`there is no state '${name}'; near it: ${near(name, this.tensors.keys())}`);

@@ -4,13 +4,13 @@
  */
 import type { Data } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
-import type { Artifact, Port } from '@sinter/compiler/artifact';
+import type { Artifact } from '@sinter/compiler/artifact';
 import { BackendError, newState } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
 import type { HeaderLayout } from './layout.ts';
 import { headerLayout } from './layout.ts';
 import { Memory } from './memory.ts';
-import { placeConstants } from './placed.ts';
+import { placeKept } from './placed.ts';
 import { Pool, poolBytes } from './pool.ts';
 import type { Held } from './shared-state.ts';
 import { SharedState } from './shared-state.ts';
@@ -59,43 +59,39 @@ export class Store extends SharedState {
     return this.#memory;
   }
 
-  /** Where a state tensor lies. */
-  address(name: string): number {
-    return this.find(name).address;
-  }
-
   /** Brings a program into memory and onto the threads. Undoes everything if that fails. */
   admit(artifact: Artifact, module: Promise<WebAssembly.Module>, scratchBytes: number): Promise<Resident> {
     return this.turn(async () => {
       const { heap } = this.memory;
       this.#checkAlive();
-      const fresh = Object.entries(newState(artifact, this.ports));
       const { addresses, header, scratch, bytes } = fixedPart(artifact, this.threads, scratchBytes);
+      const fresh = Object.entries(newState(artifact, this.ports)).map(([name, port]) => {
+        const count = (port.shape as readonly number[]).reduce((a, b) => a * b, 1);
+        const size = count * dtypeBytes[port.dtype];
+        const address = heap.allocate(size);
+        this.tensors.set(name, { port, count, address, version: 0 });
+        return { name, address, size };
+      });
       const base = heap.allocate(bytes);
-      for (const [name, port] of fresh) {
-        const count = elementCount(port);
-        this.tensors.set(name, { port, count, address: heap.allocate(count * dtypeBytes[port.dtype]) });
-      }
       try {
         this.memory.reach(0, artifact.name);
         this.memory.zero(base, header.bytes);
-        for (const [name, port] of fresh)
-          this.memory.zero(this.address(name), elementCount(port) * dtypeBytes[port.dtype]);
+        for (const { address, size } of fresh) this.memory.zero(address, size);
         const placed = addresses.map((offset) => (offset < 0 ? -1 : base + offset));
         artifact.buffers.forEach(({ name, dtype, role }, i) => {
           if (role !== 'constant') return;
           const data = artifact.constants[name]!;
           this.memory.view(dtype, placed[i]!, data.length).set(data);
         });
-        for (const [name, { buffer }] of Object.entries(artifact.state)) placed[buffer] = this.address(name);
+        for (const [name, { buffer }] of Object.entries(artifact.state)) placed[buffer] = this.find(name).address;
         this.#pool ??= await Pool.start(this.memory.wasm, this.threads);
         const id = ++this.#ids;
         await this.#pool.load(id, await module, base, base + scratch, aligned(scratchBytes));
         this.#residents.add(id);
         return { id, header, base, bytes, addresses: placed };
       } catch (error) {
-        for (const [name, port] of fresh) {
-          heap.free(this.address(name), elementCount(port) * dtypeBytes[port.dtype]);
+        for (const { name, address, size } of fresh) {
+          heap.free(address, size);
           this.tensors.delete(name);
         }
         heap.free(base, bytes);
@@ -108,12 +104,14 @@ export class Store extends SharedState {
   }
 
   /** Lets all threads run a program once. `blame` tells more of an error, which is the end of all runs here. */
-  async compute({ id }: Resident, blame: (why: string) => string): Promise<void> {
+  async compute({ id }: Resident, blame: (why: string) => Promise<string>): Promise<void> {
     this.#checkAlive();
     try {
       await this.#pool?.run(id);
     } catch (error) {
-      this.#failure = blame((error as Error).message);
+      const why = (error as Error).message;
+      this.#failure = why;
+      this.#failure = await blame(why);
       throw new BackendError(this.#failure);
     }
   }
@@ -147,7 +145,7 @@ export class Store extends SharedState {
   }
 }
 
-/** What a program keeps in one block: header, constants, scratch of each thread. Addresses count from the block's start. */
+/** What a program keeps in one block: header, constants, what is prepared, scratch of each thread. Addresses count from the block's start. */
 function fixedPart(
   artifact: Artifact,
   threads: number,
@@ -155,10 +153,6 @@ function fixedPart(
 ): { addresses: number[]; header: HeaderLayout; scratch: number; bytes: number } {
   const { buffers, dims, steps } = artifact;
   const header = headerLayout({ steps: steps.length, dims: Object.keys(dims).length, buffers: buffers.length });
-  const { offsets, end } = placeConstants(artifact, aligned(header.bytes));
+  const { offsets, end } = placeKept(artifact, aligned(header.bytes));
   return { addresses: offsets, header, scratch: end, bytes: end + threads * aligned(scratchBytes) };
-}
-
-function elementCount(port: Port): number {
-  return (port.shape as readonly number[]).reduce((a, b) => a * b, 1);
 }

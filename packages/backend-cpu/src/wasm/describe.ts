@@ -27,6 +27,7 @@ export function describeCpu({ threads, fma }: CpuDescription): Target {
     sharedBytes: 0,
     maxWorkgroup: 1,
     maxBindings: 256,
+    prepares: true,
     features: new Set(fma ? ['fma', 'atomics'] : ['atomics']),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * A plan as one WebAssembly module: a function for each kernel, and `run`, which walks the step list on every thread
- * with a barrier between the steps.
+ * with a barrier between the steps. Steps that need to run once only are left out where the header says that they did.
  */
 import type { Plan } from '@sinter/compiler';
 import { headerLayout } from '../runtime/layout.ts';
@@ -95,6 +95,8 @@ function driver(
     ...set(timed),
     ...stamp(0),
   ];
+  const { prepare = 0 } = plan;
+  if (prepare > 0) code.push(...load(layout.prepared), op.i32Eqz, op.if, emptyBlock);
   plan.steps.forEach((step, i) => {
     const { grid } = kernels[step.kernel]!;
     const addresses = step.buffers.flatMap((buffer) => load(layout.addresses + 4 * buffer));
@@ -102,6 +104,7 @@ function driver(
     if (grid) code.push(...base, ...i32(layout.counters + 4 * i), op.i32Add, ...get(threads), ...call);
     else code.push(...get(thread), op.i32Eqz, op.if, emptyBlock, ...call, op.end);
     code.push(...get(threads), op.call, ...unsigned(barrierFunction), ...stamp(i + 1));
+    if (i === prepare - 1) code.push(op.end, ...stamp(prepare));
   });
   return { name: 'run', type: { params: ['i32', 'i32'], results: [] }, locals: ['i32'], code };
 }

@@ -1,8 +1,11 @@
 /** What stands between building and loading: plain data that a backend's runtime needs, and no compiler. */
 import type { Data, DType, Expr, Shape } from '@sinter/ir';
 
-/** What a buffer is for. Only `scratch` is placed by lifetime; `state` outlives runs. */
-export type BufferRole = 'input' | 'state' | 'output' | 'constant' | 'scratch';
+/**
+ * What a buffer is for. Only `scratch` is placed by lifetime; `state` outlives runs. `prepared` is never in a plan: it is what runtimes make
+ * of scratch that steps which are run once leave to later ones, see `keepPrepared`.
+ */
+export type BufferRole = 'input' | 'state' | 'output' | 'constant' | 'scratch' | 'prepared';
 
 /** A buffer of the plan. `length` is in elements, over the run-time sizes; `live` are the first and last step that touch it. */
 export interface PlanBuffer {
@@ -43,6 +46,12 @@ export interface ProgramData {
   readonly state: Ports;
   readonly buffers: readonly PlanBuffer[];
   readonly steps: readonly Step[];
+  /**
+   * So many leading steps need to run once only: they read constants, state that no run of this program changes, and each other, and
+   * write scratch. A runtime may keep what they wrote (`keepPrepared` says which buffers) and leave them out until that state is
+   * written or another program changes it. One that does not know of this runs them every time. Default: 0.
+   */
+  readonly prepare?: number;
   /** The data of `constant` buffers, by buffer name. */
   readonly constants: Readonly<Record<string, Data>>;
 }
@@ -68,4 +77,6 @@ export interface Artifact extends ProgramData {
   readonly origins?: readonly (readonly string[])[];
   /** Names of the state that a run changes. Default: any of it may change. */
   readonly updates?: readonly string[];
+  /** How kernels are cut that are not cut as the target suggests, by kernel shape: what tuning found. For people, and to build again alike. */
+  readonly schedules?: Readonly<Record<string, Readonly<Record<string, number | boolean>>>>;
 }

@@ -37,6 +37,7 @@ export type {
 export { formatVersion } from './manifest.ts';
 export { near } from './near.ts';
 export type { Layout } from './offsets.ts';
+export { keepPrepared, preparedFrom } from './prepare.ts';
 export { arenaLayout, assignOffsets, evaluateSize } from './offsets.ts';
 export { peakBytes } from './peak.ts';
 export type { Program, StateHandle, StepTime } from './program.ts';

@@ -74,7 +74,7 @@ export function assignOffsets(
   return { offsets, bytes: total };
 }
 
-/** Whether a buffer lies in the arena, which is laid out anew when sizes change: state and constants do not. */
+/** Whether a buffer lies in the arena, which is laid out anew when sizes change: state, constants and what is prepared do not. */
 export function inArena({ role }: PlanBuffer): boolean {
   return role === 'input' || role === 'output' || role === 'scratch';
 }

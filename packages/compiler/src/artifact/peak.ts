@@ -4,13 +4,14 @@ import { dtypeBytes } from '@sinter/ir';
 import { checkSizes, fixedSizes } from './bind.ts';
 import type { Artifact } from './format.ts';
 import { arenaLayout, inArena } from './offsets.ts';
+import { keepPrepared } from './prepare.ts';
 import type { SizeJson } from './size.ts';
 
 /** Bytes of the arena (inputs, outputs and everything between) of a run with these sizes, as a runtime lays it out; sizes that are fixed may be left out. */
 export function peakBytes(artifact: Artifact, sizes: Sizes = {}): number {
   const all = { ...fixedSizes(artifact.dims), ...sizes };
   checkSizes(artifact.name, artifact.dims, all);
-  return arenaLayout(artifact, all).bytes;
+  return arenaLayout(keepPrepared(artifact), all).bytes;
 }
 
 /** A sum of products: how often each product of atoms is in it, by the JSON of its atoms. */
@@ -20,10 +21,10 @@ type Sum = ReadonlyMap<string, number>;
  * The bytes that a run needs at least, over the run-time sizes: the largest sum, over the steps, of the buffers that live
  * then. What {@link peakBytes} gives is a little more, for alignment and gaps.
  */
-export function peakExpression(artifact: Pick<Artifact, 'buffers' | 'steps' | 'dims'>): SizeJson {
+export function peakExpression(artifact: Pick<Artifact, 'buffers' | 'steps' | 'dims' | 'prepare'>): SizeJson {
   const fixed = fixedSizes(artifact.dims);
-  const buffers = artifact.buffers
-    .filter(inArena)
+  const buffers = keepPrepared(artifact)
+    .buffers.filter(inArena)
     .map((b) => ({ live: b.live, bytes: scaled(sumOf(b.length, fixed), dtypeBytes[b.dtype]) }));
   let largest: Sum[] = [];
   for (let step = 0; step < Math.max(1, artifact.steps.length); step++) {

@@ -9,6 +9,7 @@ import { sizeFromJson, sizeToJson } from './size.ts';
 interface PlanJson {
   readonly kernels: readonly string[];
   readonly origins?: readonly (readonly string[])[];
+  readonly schedules?: NonNullable<Artifact['schedules']>;
   readonly buffers: readonly {
     readonly name: string;
     readonly dtype: PlanBuffer['dtype'];
@@ -18,6 +19,7 @@ interface PlanJson {
   }[];
   /** Per step: the kernel, then its buffers. */
   readonly steps: readonly (readonly number[])[];
+  readonly prepare?: number;
   /** The buffers of inputs, outputs and state, by name. */
   readonly inputs: Readonly<Record<string, number>>;
   readonly outputs: Readonly<Record<string, number>>;
@@ -28,12 +30,14 @@ const bufferOf = (ports: Ports): Record<string, number> => mapValues(ports, ({ b
 
 /** What of an artifact stands neither in the manifest nor in parts of its own. */
 export function encodePlan(artifact: Artifact): Uint8Array {
-  const { kernels, origins, buffers, steps, inputs, outputs, state } = artifact;
+  const { kernels, origins, schedules, buffers, steps, prepare, inputs, outputs, state } = artifact;
   const json: PlanJson = {
     kernels,
     ...(origins && { origins }),
+    ...(schedules && { schedules }),
     buffers: buffers.map((b) => ({ ...b, length: sizeToJson(b.length) })),
     steps: steps.map((step) => [step.kernel, ...step.buffers]),
+    ...(prepare && { prepare }),
     inputs: bufferOf(inputs),
     outputs: bufferOf(outputs),
     state: bufferOf(state),

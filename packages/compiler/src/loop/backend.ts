@@ -8,14 +8,15 @@ import { bindInputs, misfit, newState } from '../artifact/bind.ts';
 import { codeOf } from '../artifact/code.ts';
 import { BackendError } from '../artifact/errors.ts';
 import type { Artifact, Port, Ports } from '../artifact/format.ts';
-import { assignOffsets, evaluateSize } from '../artifact/offsets.ts';
+import { assignOffsets, evaluateSize, inArena } from '../artifact/offsets.ts';
+import { keepPrepared, preparedFrom } from '../artifact/prepare.ts';
 import { near } from '../artifact/near.ts';
 import type { Program, StateHandle, StepTime } from '../artifact/program.ts';
 import type { LoadOptions } from '../artifact/runtime.ts';
 import { contractVersion } from '../artifact/runtime.ts';
 import type { Backend } from '../backend.ts';
 import type { Kernel, LoopExpr, Stmt } from './language.ts';
-import type { PlanRunOptions } from './run.ts';
+import type { PlanRunOptions, Prepared } from './run.ts';
 import { planRunner } from './run.ts';
 import { verifyPlan } from './verify.ts';
 import { withExprs, withParts } from './walk.ts';
@@ -44,6 +45,7 @@ export function interpreter(target: Partial<Target> = {}, options: PlanRunOption
       maxWorkgroup: 256,
       maxBindings: 64,
       features: new Set(),
+      prepares: true,
       ...target,
     },
     async build(plan) {
@@ -108,9 +110,16 @@ function decodeKernels(bytes: Uint8Array): Kernel[] {
 
 // ---- state
 
+/** A state tensor, and how often it was changed. */
+interface Held {
+  readonly port: Port;
+  data: Data;
+  version: number;
+}
+
 /** The state tensors of one or more programs, and the queue in which these run. */
 class State implements StateHandle {
-  readonly tensors = new Map<string, { readonly port: Port; data: Data }>();
+  readonly tensors = new Map<string, Held>();
   users = 0;
   private last: Promise<unknown> = Promise.resolve();
 
@@ -129,7 +138,7 @@ class State implements StateHandle {
   add(artifact: Artifact): void {
     for (const [key, port] of Object.entries(newState(artifact, this.ports))) {
       const count = (port.shape as readonly number[]).reduce((a, b) => a * b, 1);
-      this.tensors.set(key, { port, data: dataFor(port.dtype, count) });
+      this.tensors.set(key, { port, data: dataFor(port.dtype, count), version: 0 });
     }
   }
 
@@ -140,15 +149,17 @@ class State implements StateHandle {
   async write(key: string, data: Data, at?: number): Promise<void> {
     const copy = data.slice();
     return this.queue(() => {
-      const { port, data: whole } = this.tensor(key);
+      const held = this.tensor(key);
+      const { port, data: whole } = held;
       const wrong = misfit(copy, port.dtype, whole.length, at);
       if (wrong !== undefined)
         throw new BackendError(`state '${key}' is ${port.dtype}${showShape(port.shape)}: ${wrong}`);
       whole.set(copy, at);
+      held.version++;
     });
   }
 
-  private tensor(key: string): { readonly port: Port; data: Data } {
+  private tensor(key: string): Held {
     const found = this.tensors.get(key);
     if (!found)
       throw new BackendError(
@@ -173,6 +184,11 @@ function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions)
   state.add(artifact);
   state.users++;
   let open = true;
+  const { buffers } = keepPrepared(artifact);
+  const madeFrom = preparedFrom(artifact);
+  let prepared: { readonly version: number; readonly buffers: Prepared } | undefined;
+  /** It grows with every change of what is prepared from. */
+  const version = (): number => madeFrom.reduce((sum, key) => sum + state.tensors.get(key)!.version, 0);
 
   const data = (from: Readonly<Record<string, { readonly data: Data }>>, ports: Ports): Record<string, Data> =>
     Object.fromEntries(Object.keys(ports).map((key) => [key, from[key]!.data]));
@@ -184,8 +200,18 @@ function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions)
     const inputs = Object.fromEntries(Object.entries(data(given, artifact.inputs)).map(([key, d]) => [key, d.slice()]));
     return state.queue(() => {
       if (!open) throw new BackendError(`program '${artifact.name}' is closed`);
-      const result = run({ inputs, state: data(Object.fromEntries(state.tensors), artifact.state), sizes });
-      for (const key of Object.keys(artifact.state)) state.tensors.get(key)!.data = result.state[key]!;
+      const result = run({
+        inputs,
+        state: data(Object.fromEntries(state.tensors), artifact.state),
+        sizes,
+        ...(prepared?.version === version() && { prepared: prepared.buffers }),
+      });
+      for (const key of artifact.updates ?? Object.keys(artifact.state)) {
+        const held = state.tensors.get(key)!;
+        held.data = result.state[key]!;
+        held.version++;
+      }
+      prepared = { version: version(), buffers: result.prepared };
       const outputs = Object.fromEntries(
         Object.entries(artifact.outputs).map(([key, port]) => [
           key,
@@ -212,12 +238,8 @@ function program(artifact: Artifact, load: LoadOptions, options: PlanRunOptions)
     close,
     run: async (inputs) => (await profile(inputs)).outputs,
     memory: (sizes) => ({
-      state: artifact.buffers.reduce(
-        (sum, b) =>
-          sum + (b.role === 'state' || b.role === 'constant' ? bytes(b.dtype, evaluateSize(b.length, sizes)) : 0),
-        0,
-      ),
-      arena: assignOffsets(artifact.buffers, sizes, (b) => b.role !== 'state' && b.role !== 'constant').bytes,
+      state: buffers.reduce((sum, b) => sum + (inArena(b) ? 0 : bytes(b.dtype, evaluateSize(b.length, sizes))), 0),
+      arena: assignOffsets(buffers, sizes, inArena).bytes,
     }),
     [Symbol.asyncDispose]: async () => {
       close();

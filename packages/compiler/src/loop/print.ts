@@ -1,6 +1,7 @@
 /** Kernels and plans as text that people read; stable, so that snapshots show what a change did to the code that runs. */
 import type { DType, ScalarOp } from '@sinter/ir';
 import { isFloat } from '@sinter/ir';
+import { keepPrepared } from '../artifact/prepare.ts';
 import type { Kernel, LoopExpr, Stmt } from './language.ts';
 import type { Plan } from '../plan.ts';
 
@@ -132,7 +133,7 @@ export function printPlan(plan: Plan): string {
   lines.push(
     'buffers',
     ...table(
-      plan.buffers.map((b, i) => [
+      keepPrepared(plan).buffers.map((b, i) => [
         String(i),
         b.name,
         b.role,
@@ -145,7 +146,7 @@ export function printPlan(plan: Plan): string {
     'steps',
     ...table(
       plan.steps.map((s, i) => [
-        String(i),
+        `${i}${i < (plan.prepare ?? 0) ? ' once' : ''}`,
         plan.kernels[s.kernel]?.name ?? `kernel ${s.kernel}?`,
         s.buffers.map((b) => plan.buffers[b]?.name ?? `${b}?`).join(', '),
       ]),

@@ -7,6 +7,7 @@ import { dataFor, dataView, decoder, encoder, holds, scalarFunction } from '@sin
 import { BackendError } from '../artifact/errors.ts';
 import type { StepTime } from '../artifact/program.ts';
 import { assignOffsets, evaluateSize } from '../artifact/offsets.ts';
+import { keepPrepared } from '../artifact/prepare.ts';
 import type { Kernel, LoopExpr, Stmt } from './language.ts';
 import { exprsOf } from './language.ts';
 import { printStmt } from './print.ts';
@@ -393,12 +394,18 @@ export interface PlanArguments {
   readonly inputs: Readonly<Record<string, Data>>;
   readonly state?: Readonly<Record<string, Data>>;
   readonly sizes: Sizes;
+  /** What an earlier run prepared, if the state that it was made from is the same: then the leading steps are left out. */
+  readonly prepared?: Prepared;
 }
+
+/** The buffers that leading steps wrote and later ones read, by their numbers. */
+export type Prepared = ReadonlyMap<number, Data>;
 
 /** What a run of a plan gives: fresh copies of outputs and state, by port name. */
 export interface PlanResult {
   readonly outputs: Record<string, Data>;
   readonly state: Record<string, Data>;
+  readonly prepared: Prepared;
   readonly times: readonly StepTime[];
 }
 
@@ -406,7 +413,9 @@ export interface PlanResult {
 export function planRunner(plan: Plan, options: PlanRunOptions = {}): (args: PlanArguments) => PlanResult {
   verifyPlan(plan);
   const kernels = plan.kernels.map((k) => compileKernel(k, options));
-  return ({ inputs, state = {}, sizes }) => {
+  const { prepare = 0 } = plan;
+  const { buffers: planned } = keepPrepared(plan);
+  return ({ inputs, state = {}, sizes, prepared: before }) => {
     const copyOf = (
       kind: string,
       given: Readonly<Record<string, Data>>,
@@ -426,10 +435,11 @@ export function planRunner(plan: Plan, options: PlanRunOptions = {}): (args: Pla
       }
       return data.slice();
     };
-    const layout = assignOffsets(plan.buffers, sizes, (b) => b.role === 'scratch');
+    const layout = assignOffsets(planned, sizes, (b) => b.role === 'scratch');
     const arena = options.arena ? new Uint8Array(layout.bytes).fill(0xff).buffer : undefined;
-    const buffers = plan.buffers.map((b, i): Data => {
+    const buffers = planned.map((b, i): Data => {
       const length = evaluateSize(b.length, sizes);
+      if (before?.has(i)) return before.get(i)!;
       if (b.role === 'constant') return copyOf('constant', plan.constants, b.name, b.dtype, length);
       const [kind, ports, given] =
         b.role === 'input' ? (['input', plan.inputs, inputs] as const) : (['state', plan.state, state] as const);
@@ -447,21 +457,25 @@ export function planRunner(plan: Plan, options: PlanRunOptions = {}): (args: Pla
       spoil(data);
       return data;
     });
-    const times = plan.steps.map((step, at) => {
+    const prepared: Prepared = new Map(
+      planned.flatMap((b, i) => (b.role === 'prepared' ? [[i, buffers[i]!] as const] : [])),
+    );
+    const times = plan.steps.flatMap((step, at): StepTime[] => {
+      if (before && at < prepare) return [];
       const start = performance.now();
       kernels[step.kernel]!(
         step.buffers.map((b) => buffers[b]!),
         sizes,
       );
       const ms = performance.now() - start;
-      plan.buffers.forEach((b, i) => {
+      planned.forEach((b, i) => {
         if (b.role === 'scratch' && b.live[1] === at) spoil(buffers[i]!);
       });
-      return { step: at, kernel: plan.kernels[step.kernel]!.name, ms };
+      return at < prepare ? [] : [{ step: at, kernel: plan.kernels[step.kernel]!.name, ms }];
     });
     const read = (ports: Plan['outputs']): Record<string, Data> =>
       Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, buffers[port.buffer]!.slice()]));
-    return { outputs: read(plan.outputs), state: read(plan.state), times };
+    return { outputs: read(plan.outputs), state: read(plan.state), prepared, times };
   };
 }
 

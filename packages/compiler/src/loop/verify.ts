@@ -2,6 +2,7 @@
 import type { DType, OpExpr } from '@sinter/ir';
 import { arity, dtypeBytes, isFloat } from '@sinter/ir';
 import { BackendError } from '../artifact/errors.ts';
+import { keepPrepared, preparedFrom } from '../artifact/prepare.ts';
 import type { AllocStmt, ForStmt, Kernel, KernelBuffer, LoadExpr, LoopExpr, Stmt } from './language.ts';
 import { exprsOf } from './language.ts';
 import { printStmt } from './print.ts';
@@ -258,7 +259,8 @@ export function verifyKernel(kernel: Kernel, options: VerifyOptions = {}): void 
 
 /**
  * Checks a plan: its kernels, that every step hands a kernel buffers of the right dtypes, that no step writes a buffer
- * which it also has under another name, that lifetimes cover the steps, and that nothing is read before it is written.
+ * which it also has under another name, that lifetimes cover the steps, that nothing is read before it is written, and that what need
+ * run once only gives the same in every run.
  * Throws a `BackendError`.
  */
 export function verifyPlan(plan: Plan, options: VerifyOptions = {}): void {
@@ -291,11 +293,19 @@ export function verifyPlan(plan: Plan, options: VerifyOptions = {}): void {
         fail(`output '${name}' is in the scratch buffer '${b.name}', which dies with the run`);
     }
   }
+  const { prepare = 0 } = plan;
+  if (!Number.isInteger(prepare) || prepare < 0 || prepare > plan.steps.length)
+    fail(`prepare is ${prepare}, the plan has ${plan.steps.length} steps`);
+  const steady = new Set(preparedFrom(plan).map((name) => plan.state[name]!.buffer));
+  const kept = keepPrepared(plan).buffers;
+  const free = (name: string): boolean => plan.dims[name]!.min < plan.dims[name]!.max;
   const written = new Set<number>();
   plan.steps.forEach((step, at) => {
     const kernel = plan.kernels[step.kernel];
     if (!kernel) return fail(`step ${at} runs kernel ${step.kernel}, which does not exist`);
     const where = `step ${at} (${kernel.name})`;
+    if (at < prepare && kernel.dims.some(free))
+      fail(`${where} is run once and depends on the size '${kernel.dims.find(free)}'`);
     if (step.buffers.length !== kernel.buffers.length)
       fail(`${where} hands over ${step.buffers.length} buffers, the kernel has ${kernel.buffers.length}`);
     kernel.buffers.forEach((want, i) => {
@@ -307,6 +317,10 @@ export function verifyPlan(plan: Plan, options: VerifyOptions = {}): void {
         fail(`${where} uses '${b.name}', which lives for steps ${b.live[0]}..${b.live[1]}`);
       if (want.access !== 'read' && (b.role === 'constant' || b.role === 'input'))
         fail(`${where} writes '${b.name}', whose role is ${b.role}`);
+      if (at < prepare && b.role !== 'scratch' && (want.access !== 'read' || b.role === 'input' || b.role === 'output'))
+        fail(`${where} is run once and ${want.access}s '${b.name}', whose role is ${b.role}`);
+      if (want.access !== 'read' && (steady.has(index) || (at >= prepare && kept[index]!.role === 'prepared')))
+        fail(`${where} writes '${b.name}', which steps that are run once depend on`);
       if (want.access === 'read' && (b.role === 'scratch' || b.role === 'output') && !written.has(index))
         fail(`${where} reads '${b.name}' before any step writes it`);
       if (want.access !== 'read' && step.buffers.some((other, j) => other === index && j !== i))

@@ -2,7 +2,17 @@
 import { compile } from '@sinter/compiler';
 import type { Tensor } from '@sinter/ir';
 import * as ir from '@sinter/ir';
-import { assert, checkGraph, checkProgram, compareAll, rejects, sameBits, withProgram } from '../check.ts';
+import {
+  assert,
+  checkGraph,
+  checkProgram,
+  compareAll,
+  completeState,
+  rejects,
+  sameBits,
+  scaleOf,
+  withProgram,
+} from '../check.ts';
 import type { Values } from '../check.ts';
 import { noise } from '../data.ts';
 import type { Suite } from '../suite.ts';
@@ -266,6 +276,60 @@ export function stateTests({ describe, test, backend }: Suite): void {
         writer.close();
         reader.close();
         await reader[Symbol.asyncDispose]();
+      }
+    }, 60_000);
+
+    test('what is made of state beforehand follows it: written whole, in pieces, and changed by another program', async () => {
+      const on = await backend();
+      const [rows, v, w] = [ir.input('rows', ['n', 20]), ir.state('v', [20, 30]), ir.state('w', [30, 20])];
+      // Weights that this program does not change: packed, transposed, and with arithmetic of their own.
+      const hidden = ir.gelu(ir.matmul(rows, ir.mul(ir.add(ir.matmul(v, w), 1), 0.1)) as Tensor);
+      const y = ir.matmul(hidden, ir.softmax(v)) as Tensor;
+      const forward = ir.graph('forward', { outputs: { y } });
+      const loss = ir.mean(ir.square(y)) as Tensor;
+      const [dv] = ir.gradients(loss, [v]);
+      const step = ir.graph('step', { outputs: { loss }, updates: { v: ir.sub(v, ir.mul(dv!, 0.5)) } });
+
+      const predictor = await compile(forward, on);
+      const trainer = await compile(step, on, { state: predictor.state });
+      const given = { rows: noise([5, 20], { seed: 7 }) };
+      let state = completeState(forward);
+      const check = async (what: string): Promise<void> => {
+        const scale = scaleOf(forward, given, state);
+        const wanted = ir.evaluate(forward, given, state);
+        for (let run = 0; run < 2; run++)
+          compareAll(forward, forward.outputs, await predictor.run(given), wanted.outputs, { scale, what });
+        await withProgram(forward, on, {}, async (fresh) => {
+          for (const [name, { data }] of Object.entries(state)) await fresh.state.write(name, data);
+          sameBits(what, (await predictor.run(given))['y']!.data, (await fresh.run(given))['y']!.data);
+        });
+      };
+      const write = async (name: string, data: ir.Data, at?: number): Promise<void> => {
+        await trainer.state.write(name, data, at);
+        state[name]!.data.set(data as Float32Array, at);
+      };
+      try {
+        await check('nothing written');
+        await write('v', noise([20, 30], { seed: 1 }).data);
+        await check('one of two written');
+        await write('w', noise([30, 20], { seed: 2 }).data);
+        await check('both written');
+        await write('w', noise([7], { seed: 3 }).data, 590);
+        await check('the end of one written');
+        for (let i = 0; i < 2; i++) {
+          await trainer.run(given);
+          state = { ...state, v: { data: await trainer.state.read('v'), shape: [20, 30] } };
+          await check(`trained ${i + 1}`);
+        }
+        const [run, later] = [predictor.run(given), noise([20, 30], { seed: 9 })];
+        await Promise.all([run, write('v', later.data)]);
+        await check('written while it runs');
+        trainer.close();
+        await trainer[Symbol.asyncDispose]();
+        await check('after the end of the other');
+      } finally {
+        for (const program of [trainer, predictor]) program.close();
+        await predictor[Symbol.asyncDispose]();
       }
     }, 60_000);
   });

@@ -1,6 +1,6 @@
 /** Loads artifacts of C: compiles them for this machine, once, and runs them on threads of their own. */
 import type { Artifact, LoadOptions, Program, Runtime } from '@sinter/compiler/artifact';
-import { BackendError, codeOf, contractVersion } from '@sinter/compiler/artifact';
+import { BackendError, codeOf, contractVersion, keepPrepared } from '@sinter/compiler/artifact';
 import { compileLibrary } from './build.ts';
 import type { CCompiler } from './compiler.ts';
 import { threadCount } from '../host.ts';
@@ -53,10 +53,11 @@ export function nativeRuntime({ threads: wanted, cc }: NativeRuntimeOptions = {}
 }
 
 async function load(
-  artifact: Artifact,
+  built: Artifact,
   { threads, compiler }: { readonly threads: number; readonly compiler: CCompiler },
   { state, onProgress }: LoadOptions,
 ): Promise<Program> {
+  const artifact = keepPrepared(built);
   const { name, steps, kernels } = artifact;
   const { [sourcePart]: kernelSource } = codeOf(artifact, nativeName, [sourcePart]);
   if (state !== undefined && !(state instanceof NativeStore)) {

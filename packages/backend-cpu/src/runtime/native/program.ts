@@ -5,6 +5,8 @@ import type { Artifact, Ports, Program, StateHandle, StepTime } from '@sinter/co
 import { BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from '../heap.ts';
 import { Layouts } from '../placed.ts';
+import type { Runner } from '../prepared.ts';
+import { runner } from '../prepared.ts';
 import type { NativeStore, Resident } from './store.ts';
 
 type Given = Readonly<Record<string, TensorData>>;
@@ -22,8 +24,10 @@ export class NativeProgram implements Program {
   readonly #artifact: Artifact;
   readonly #store: NativeStore;
   readonly #resident: Resident;
-  readonly #steps: Int32Array;
+  /** The steps as numbers: all of them, and those of every run. */
+  readonly #steps: { readonly all: Int32Array; readonly later: Int32Array };
   readonly #layouts: Layouts;
+  readonly #runner: Runner;
   #closing: Promise<void> | undefined;
 
   constructor(artifact: Artifact, store: NativeStore, resident: Resident) {
@@ -35,9 +39,10 @@ export class NativeProgram implements Program {
     this.#store = store;
     this.#resident = resident;
     this.#layouts = new Layouts(artifact);
-    this.#steps = Int32Array.from(
-      artifact.steps.flatMap(({ kernel, buffers }) => [kernel, buffers.length, ...buffers]),
-    );
+    this.#runner = runner(artifact, store);
+    const numbers = (steps: Artifact['steps']): Int32Array =>
+      Int32Array.from(steps.flatMap(({ kernel, buffers }) => [kernel, buffers.length, ...buffers]));
+    this.#steps = { all: numbers(artifact.steps), later: numbers(artifact.steps.slice(artifact.prepare ?? 0)) };
   }
 
   async run(inputs: Given = {}): Promise<Record<string, TensorData>> {
@@ -53,7 +58,7 @@ export class NativeProgram implements Program {
     const all = { ...fixedSizes(dims), ...sizes };
     checkSizes(name, dims, all);
     const state = buffers
-      .filter(({ role }) => role === 'state' || role === 'constant')
+      .filter(({ role }) => role === 'state' || role === 'constant' || role === 'prepared')
       .reduce((sum, { length, dtype }) => sum + aligned(evaluateSize(length, all) * dtypeBytes[dtype]), 0);
     return { state, arena: this.#layouts.at(all).bytes };
   }
@@ -69,21 +74,24 @@ export class NativeProgram implements Program {
 
   async #run(given: Given, profile: boolean): Promise<Profiled> {
     if (this.#closing) throw new BackendError(`program '${this.name}' was closed; load it again`);
-    const { dims, steps, kernels } = this.#artifact;
+    const { dims, steps, kernels, prepare = 0 } = this.#artifact;
     const sizes = bindInputs(this.#artifact, given);
     return this.#store.turn(async () => {
       const { library } = this.#resident;
       const addresses = this.#place(sizes);
       for (const [name, { buffer }] of Object.entries(this.inputs)) library.put(addresses[buffer]!, given[name]!.data);
-      const times = profile ? new Float64Array(steps.length + 1) : undefined;
-      await library.run(
-        this.#store.pool,
-        this.#steps,
-        steps.length,
-        BigUint64Array.from(addresses, BigInt),
-        Int32Array.from(Object.keys(dims), (d) => sizes[d]!),
-        times,
-      );
+      let times = new Float64Array();
+      await this.#runner((first) => {
+        if (profile) times = new Float64Array(steps.length - first + 1);
+        return library.run(
+          this.#store.pool,
+          first > 0 ? this.#steps.later : this.#steps.all,
+          steps.length - first,
+          BigUint64Array.from(addresses, BigInt),
+          Int32Array.from(Object.keys(dims), (d) => sizes[d]!),
+          profile ? times : undefined,
+        );
+      });
       const outputs = Object.entries(this.outputs).map(([name, port]): [string, TensorData] => {
         const shape = shapeSize(port.shape, sizes);
         const data = dataFor(
@@ -93,10 +101,13 @@ export class NativeProgram implements Program {
         library.get(data, addresses[port.buffer]!);
         return [name, { shape, data }];
       });
-      const took = (step: number): number => times![step + 1]! - times![step]!;
+      const began = times.length - 1 - steps.length;
+      const took = (step: number): number => times[began + step + 1]! - times[began + step]!;
       return {
         outputs: Object.fromEntries(outputs),
-        steps: times ? steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: took(step) })) : [],
+        steps: profile
+          ? steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: took(step) })).slice(prepare)
+          : [],
       };
     });
   }

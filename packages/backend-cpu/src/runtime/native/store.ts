@@ -8,7 +8,7 @@ import type { Artifact } from '@sinter/compiler/artifact';
 import { BackendError, newState } from '@sinter/compiler/artifact';
 import { coreCount } from '../host.ts';
 import { showBytes } from '../memory.ts';
-import { placeConstants } from '../placed.ts';
+import { placeKept } from '../placed.ts';
 import type { Held } from '../shared-state.ts';
 import { SharedState } from '../shared-state.ts';
 import type { Library } from './library.ts';
@@ -25,7 +25,7 @@ interface Block {
 /** What a program has in memory for as long as it is loaded. */
 export interface Resident {
   readonly library: Library;
-  readonly constants: Block | undefined;
+  /** Constants and what is prepared. */ readonly kept: Block | undefined;
   /** Per plan buffer: its address, or −1 if it lies in the arena. */ readonly addresses: readonly number[];
 }
 
@@ -117,15 +117,15 @@ export class NativeStore extends SharedState {
       try {
         for (const [name, port] of Object.entries(newState(artifact, this.ports))) {
           const count = (port.shape as number[]).reduce((a, b) => a * b, 1);
-          this.tensors.set(name, { port, count, address: take(count * dtypeBytes[port.dtype]).address });
+          this.tensors.set(name, { port, count, version: 0, address: take(count * dtypeBytes[port.dtype]).address });
           fresh.push(name);
         }
-        const { offsets, end } = placeConstants(artifact);
-        const constants = end > 0 ? take(end) : undefined;
-        const addresses = artifact.buffers.map(({ name }, i) => {
+        const { offsets, end } = placeKept(artifact);
+        const kept = end > 0 ? take(end) : undefined;
+        const addresses = artifact.buffers.map(({ name, role }, i) => {
           if (offsets[i]! < 0) return -1;
-          const address = constants!.address + offsets[i]!;
-          library.put(address, artifact.constants[name]!);
+          const address = kept!.address + offsets[i]!;
+          if (role === 'constant') library.put(address, artifact.constants[name]!);
           return address;
         });
         for (const [name, { buffer }] of Object.entries(artifact.state)) addresses[buffer] = this.find(name).address;
@@ -134,7 +134,7 @@ export class NativeStore extends SharedState {
           if (pool === 0) throw new RangeError(`the system gives no ${this.threads} threads; ask for fewer`);
           holdings.pool = { address: pool, library };
         }
-        const resident = { library, constants, addresses };
+        const resident = { library, kept, addresses };
         this.#residents.add(resident);
         return resident;
       } catch (error) {
@@ -161,7 +161,7 @@ export class NativeStore extends SharedState {
   evict(resident: Resident): Promise<void> {
     return this.turn(async () => {
       this.#residents.delete(resident);
-      if (resident.constants) this.#holdings.give(resident.constants);
+      if (resident.kept) this.#holdings.give(resident.kept);
       this.#endIfUnused();
     });
   }

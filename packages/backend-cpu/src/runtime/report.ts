@@ -1,0 +1,32 @@
+/** What is told of a run: how long its steps took, and where it failed. Fetched by those who want it. */
+import type { Artifact, StepTime } from '@sinter/compiler/artifact';
+import type { Memory } from './memory.ts';
+import type { Resident } from './store.ts';
+
+/** The milliseconds of every step but those that are run once. */
+export function stepTimes(artifact: Artifact, { base, header }: Resident, memory: Memory): StepTime[] {
+  const { steps, kernels, prepare } = artifact;
+  const times = memory.times(base + header.times, steps.length + 1);
+  return steps
+    .map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: times[step + 1]! - times[step]! }))
+    .slice(prepare);
+}
+
+/** The message of a run that failed because of `why`, having begun with step `first`. */
+export function failure(
+  artifact: Artifact,
+  { base, header }: Resident,
+  memory: Memory,
+  first: number,
+  why: string,
+): string {
+  const { name, steps, kernels } = artifact;
+  const words = memory.words(base, header.dims / 4);
+  const begun = words
+    .subarray(header.counters / 4, header.counters / 4 + steps.length)
+    .findLastIndex((count) => count !== 0);
+  const at = Math.min(Math.max(begun, first + words[header.generation / 4]!), steps.length - 1);
+  const kernel = steps[at] && kernels[steps[at].kernel];
+  const where = kernel === undefined ? '' : ` in kernel '${kernel}' (step ${at + 1} of ${steps.length})`;
+  return `program '${name}' failed${where}: ${why}`;
+}
