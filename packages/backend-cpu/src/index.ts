@@ -59,5 +59,11 @@ export function cpu(options: CpuOptions = {}): Backend {
 
 function wasm(options: CpuRuntimeOptions): Backend {
   const runtime = cpuRuntime(options);
-  return { ...runtime, version, target: describeCpu(runtime), build: async (plan) => buildArtifact(plan) };
+  return {
+    ...runtime,
+    version,
+    target: describeCpu(runtime),
+    build: async (plan, { portable = true } = {}) =>
+      buildArtifact(plan, { plain: portable || !runtime.fma, fma: portable || runtime.fma }),
+  };
 }

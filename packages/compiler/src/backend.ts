@@ -5,6 +5,15 @@ import type { Plan } from './plan.ts';
 import type { Region } from './region.ts';
 import type { Target } from './target.ts';
 
+/** Options of {@link Backend.build}. */
+export interface CodeOptions {
+  /**
+   * Whether the artifact is to run elsewhere too. With `false` it is loaded by the very backend that builds it, which may leave out what only
+   * other machines or other settings need. Default: `true`.
+   */
+  readonly portable?: boolean;
+}
+
 /** A backend is a value that is passed in: there is no registry and no default. Members that are added later are optional. */
 export interface Backend extends Runtime {
   /** The machine that plans are made for; known without a device. */
@@ -26,5 +35,5 @@ export interface Backend extends Runtime {
    *
    * @throws BackendError for kernels that cannot be written in the backend's code.
    */
-  build(plan: Plan): Promise<Artifact>;
+  build(plan: Plan, options?: CodeOptions): Promise<Artifact>;
 }

@@ -2,7 +2,7 @@
 import type { Graph } from '@sinter/ir';
 import type { Artifact } from './artifact/format.ts';
 import type { Program, StateHandle } from './artifact/program.ts';
-import type { Backend } from './backend.ts';
+import type { Backend, CodeOptions } from './backend.ts';
 import type { Cache } from './cache/cache.ts';
 import { cached } from './cache/cached.ts';
 import { artifactKey } from './cache/key.ts';
@@ -31,22 +31,32 @@ export interface CompileOptions extends BuildOptions {
  * changes, and for each kernel which tensors of the graph it computes.
  */
 export async function build(g: Graph, backend: Backend, options: BuildOptions = {}): Promise<Artifact> {
-  const { cache, ...plan } = options;
-  const { name, version, target } = backend;
-  const key =
-    cache && version !== undefined && !plan.trace ? await artifactKey(g, { name, version, target, plan }) : undefined;
-  return cache && key !== undefined ? cached(cache, key, () => make(g, backend, plan)) : make(g, backend, plan);
-}
-
-async function make(g: Graph, backend: Backend, options: PlanOptions): Promise<Artifact> {
-  const claims = backend.claims && ((region: Region): boolean => backend.claims!(region));
-  const planned = makePlan(g, backend.target, { ...(claims && { claims }), ...options });
-  const artifact = await backend.build(planned.plan);
-  return { updates: updatesOf(planned.plan), origins: originsOf(planned), ...artifact };
+  return buildFor(g, backend, options, {});
 }
 
 /** Compiles a graph and loads it: `load(await build(plan))`. */
 export async function compile(g: Graph, backend: Backend, options: CompileOptions = {}): Promise<Program> {
   const { state, ...how } = options;
-  return backend.load(await build(g, backend, how), state ? { state } : {});
+  return backend.load(await buildFor(g, backend, how, { portable: false }), state ? { state } : {});
+}
+
+/** Takes the artifact from the cache, or makes it. */
+async function buildFor(
+  g: Graph,
+  backend: Backend,
+  { cache, ...plan }: BuildOptions,
+  code: CodeOptions,
+): Promise<Artifact> {
+  const { name, version, target } = backend;
+  const key =
+    cache && version !== undefined && !plan.trace
+      ? await artifactKey(g, { name, version, target, plan, code })
+      : undefined;
+  const make = async (): Promise<Artifact> => {
+    const claims = backend.claims && ((region: Region): boolean => backend.claims!(region));
+    const planned = makePlan(g, target, { ...(claims && { claims }), ...plan });
+    const artifact = await backend.build(planned.plan, code);
+    return { updates: updatesOf(planned.plan), origins: originsOf(planned), ...artifact };
+  };
+  return cache && key !== undefined ? cached(cache, key, make) : make();
 }

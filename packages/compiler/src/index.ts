@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export * from './artifact/index.ts';
-export type { Backend } from './backend.ts';
+export type { Backend, CodeOptions } from './backend.ts';
 export type { Cache } from './cache/cache.ts';
 export type {
   AllocStmt,

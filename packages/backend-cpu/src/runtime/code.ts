@@ -8,15 +8,19 @@ export const backendName = 'cpu';
 /** The names of the parts of `code`: the module twice, and the bytes of scratch that each thread needs, a little-endian u32. */
 export const parts = { plain: 'module.wasm', fma: 'module.fma.wasm', scratch: 'scratch' } as const;
 
-/** The parts of a new artifact. */
+/** The parts of a new artifact: one of the modules, or both. */
 export function packCode(code: {
-  readonly plain: Uint8Array;
-  readonly fma: Uint8Array;
+  readonly plain?: Uint8Array | undefined;
+  readonly fma?: Uint8Array | undefined;
   readonly scratchBytes: number;
 }): Artifact['code'] {
   const scratch = new Uint8Array(4);
   new DataView(scratch.buffer).setUint32(0, code.scratchBytes, true);
-  return { [parts.plain]: code.plain, [parts.fma]: code.fma, [parts.scratch]: scratch };
+  return {
+    ...(code.plain && { [parts.plain]: code.plain }),
+    ...(code.fma && { [parts.fma]: code.fma }),
+    [parts.scratch]: scratch,
+  };
 }
 
 /** The parts of an artifact that this engine needs; an `ArtifactError` if they are missing. */
