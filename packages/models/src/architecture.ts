@@ -40,10 +40,13 @@ export interface TrainableModel {
   readonly inputs: Readonly<Record<string, InputSpec>>;
   /** The most that run-time sizes may be: `{ seq: 512 }`. */
   readonly dims?: Readonly<Record<string, number>>;
-  /** Builds the computation, in which a parameter is the state of its name. With `key` it is for training. */
+  /**
+   * Builds the computation, in which a parameter is the state of its name. With `key` it is for training, with
+   * `gradient_checkpointing` of layers that are computed again in the backward pass.
+   */
   build(
     inputs: Readonly<Record<string, Tensor>>,
-    options?: { readonly key?: Tensor },
+    options?: { readonly key?: Tensor; readonly gradient_checkpointing?: boolean },
   ): { readonly loss?: Tensor; readonly logits: Tensor; readonly [more: string]: unknown };
   /** Writes `config.json` and `model.safetensors`. */
   save_pretrained(folder: string): Promise<void>;

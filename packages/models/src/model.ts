@@ -27,6 +27,8 @@ import type { LoadReport, LoadWeightsOptions, Weight } from './weights.ts';
 export interface BuildOptions extends OutputOptions {
   /** Given: a graph for training; dropout is drawn from this key, `u32[2]` (seed, step). */
   readonly key?: Tensor | undefined;
+  /** With `key`: layers are computed again in the backward pass, and what they compute is not kept. Default: no. */
+  readonly gradient_checkpointing?: boolean | undefined;
 }
 
 /** The options of {@link PreTrainedModel.graph}. */
@@ -38,7 +40,8 @@ export interface GraphOptions extends BuildOptions {
 }
 
 /** The options of {@link PreTrainedModel.compile}. */
-export type CompileModelOptions = Omit<GraphOptions, 'key'> & Pick<CompileOptions, 'dims' | 'trace' | 'fuse'>;
+export type CompileModelOptions = Omit<GraphOptions, 'key' | 'gradient_checkpointing'> &
+  Pick<CompileOptions, 'dims' | 'trace' | 'fuse'>;
 
 /** A model with weights. Made by `from_pretrained` or `from_config` of its class. */
 export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends ModelOutputs = ModelOutputs> {
@@ -75,8 +78,9 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
    * @throws ShapeError for unknown names, and where shapes or dtypes do not fit, saying where in the model
    */
   build(inputs: Tensors, options: BuildOptions = {}): O {
-    const { key, ...output } = options;
-    return buildChecked(this.architecture, this.config, inputs, scope({ training: key && { key } }), output);
+    const { key, gradient_checkpointing, ...output } = options;
+    const root = scope({ training: key && { key, gradient_checkpointing } });
+    return buildChecked(this.architecture, this.config, inputs, root, output);
   }
 
   /** The computation as a graph with symbolic inputs: ready to print, evaluate or compile. @throws ShapeError for unknown names */

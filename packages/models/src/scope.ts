@@ -2,8 +2,8 @@
  * Where a model function stands in the model: it declares parameters by the names of the checkpoint at the point of use, so
  * that loading weights is a lookup. After the `VarBuilder` of candle (`vb.pp("layer").pp(0)`).
  */
-import { dropout, sameShape, ShapeError, showShape, state } from '@sinter/ir';
-import type { Tensor } from '@sinter/ir';
+import { checkpoint, dropout, sameShape, ShapeError, showShape, state } from '@sinter/ir';
+import type { Checkpointable, Tensor } from '@sinter/ir';
 import type { Init } from './init.ts';
 
 /** A parameter as a model declares it. */
@@ -28,20 +28,28 @@ export interface Scope {
   param<const S extends readonly number[]>(name: string, shape: S, init: Init): Tensor<S, 'f32'>;
   /** Each element zeroed with probability `p` and the others scaled up while training; `x` itself otherwise. */
   dropout<T extends Tensor>(x: T, p: number): T;
+  /**
+   * A part of the model whose inside a backward pass may compute again instead of keeping it: `checkpoint` of `@sinter/ir` where
+   * gradient checkpointing is on, `fn` itself otherwise. Parts are a layer each, as in Hugging Face's models.
+   */
+  checkpoint<A extends readonly Tensor[], R extends Checkpointable>(fn: (...args: A) => R): (...args: A) => R;
   /** The parameters declared so far, here and below, by full name in the order of declaration. */
   parameters(): ReadonlyMap<string, Parameter>;
 }
 
 /** The options of {@link scope}. */
 export interface ScopeOptions {
-  /** A graph for training; `key` is `u32[2]` (seed, step), which dropout is drawn from. */
-  readonly training?: { readonly key: Tensor } | undefined;
+  /**
+   * A graph for training; `key` is `u32[2]` (seed, step), which dropout is drawn from. With `gradient_checkpointing` (default: no)
+   * {@link Scope.checkpoint} is in effect.
+   */
+  readonly training?: { readonly key: Tensor; readonly gradient_checkpointing?: boolean | undefined } | undefined;
 }
 
 /** The root of a model. */
 export function scope(options: ScopeOptions = {}): Scope {
   const parameters = new Map<string, Parameter>();
-  const key = options.training?.key;
+  const { key, gradient_checkpointing } = options.training ?? {};
   // Every call site of dropout draws from a stream of its own.
   let streams = 0;
   const place = (path: string): Scope => ({
@@ -60,6 +68,7 @@ export function scope(options: ScopeOptions = {}): Scope {
       return tensor as Tensor<typeof shape, 'f32'>;
     },
     dropout: (x, p) => (key === undefined || p === 0 ? x : dropout(x, p, key, streams++)),
+    checkpoint: (fn) => (gradient_checkpointing ? checkpoint(fn) : fn),
     parameters: () =>
       path === '' ? parameters : new Map([...parameters].filter(([name]) => name.startsWith(`${path}.`))),
   });

@@ -56,6 +56,7 @@ const rules: { readonly [K in keyof TrainingArgumentsFields]: Rule<TrainingArgum
   per_device_train_batch_size: whole(8, 1),
   per_device_eval_batch_size: whole(8, 1),
   gradient_accumulation_steps: whole(1, 1),
+  gradient_checkpointing: flag(false),
   num_train_epochs: number(3, 'a number > 0', (x) => x > 0 && x < Infinity),
   max_steps: number(-1, 'a whole number ≥ 1, or -1', (x) => Number.isSafeInteger(x) && (x >= 1 || x === -1)),
   learning_rate: atLeast(5e-5, 0),

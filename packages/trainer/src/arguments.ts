@@ -20,6 +20,8 @@ export interface TrainingArgumentsFields {
   per_device_eval_batch_size: number;
   /** Batches whose gradients are averaged into one step. Default 1. */
   gradient_accumulation_steps: number;
+  /** Less memory for more time: the layers of the model are computed again in the backward pass. Same results. Default `false`. */
+  gradient_checkpointing: boolean;
   /** How many times the dataset is gone through; may be a fraction. Default 3. */
   num_train_epochs: number;
   /** How many steps are taken; overrides `num_train_epochs` when > 0. Default −1. */

@@ -33,11 +33,12 @@ export interface TrainableModel {
   readonly dims?: Readonly<Record<string, number>>;
   /**
    * Builds the computation; a parameter is the state of its name. With labels among the inputs there is a `loss`, a
-   * scalar. `key` (`u32[2]`: seed, step) asks for a graph for training: dropout draws from it.
+   * scalar. `key` (`u32[2]`: seed, step) asks for a graph for training: dropout draws from it. `gradient_checkpointing` asks for parts
+   * that are wrapped in `checkpoint` of `@sinter/ir`.
    */
   build(
     inputs: Readonly<Record<string, Tensor>>,
-    options?: { readonly key?: Tensor },
+    options?: { readonly key?: Tensor; readonly gradient_checkpointing?: boolean },
   ): { readonly loss?: Tensor | undefined; readonly logits: Tensor };
   /** Writes the model into a folder. Without it, `config.json` and `model.safetensors` are written. */
   save_pretrained?(folder: string): Promise<void>;

@@ -36,6 +36,8 @@ export interface StepOptions {
   readonly schedule: Schedule;
   /** Gradients are scaled down to this norm; 0 leaves them. */
   readonly max_grad_norm: number;
+  /** The model's layers are computed again in the backward pass. Default: no. */
+  readonly gradient_checkpointing?: boolean;
 }
 
 /** A weight that the loss depends on, and its gradient. */
@@ -50,7 +52,7 @@ export interface Trained {
  * not finite, the updates leave everything as it was.
  */
 export function trainStep(model: TrainableModel, options: StepOptions): Graph {
-  const { loss, trained, rng } = backward(model, options.optimizer);
+  const { loss, trained, rng } = backward(model, options);
   const { outputs, updates } = optimize(trained, options, loss);
   return graph('train_step', { outputs: { loss, ...outputs }, updates: { ...updates, ...rng } });
 }
@@ -60,7 +62,7 @@ export function accumulateStep(
   model: TrainableModel,
   options: StepOptions,
 ): { readonly graph: Graph; readonly trained: readonly Trained[] } {
-  const { loss, trained, rng } = backward(model, options.optimizer);
+  const { loss, trained, rng } = backward(model, options);
   const sums = trained.map(({ name, gradient }) => [
     `accumulated.${name}`,
     add(state(`accumulated.${name}`, gradient.shape), gradient),
@@ -114,16 +116,21 @@ function symbols(model: TrainableModel, names: readonly string[]): Record<string
 /** Loss and gradients of all weights that have an optimizer and that the loss depends on. */
 function backward(
   model: TrainableModel,
-  optimizer: OptimizerFor,
+  { optimizer, gradient_checkpointing = false }: StepOptions,
 ): { readonly loss: Tensor; readonly trained: Trained[]; readonly rng: Tensors } {
   const key = state('rng', [2], 'u32');
-  const { loss } = model.build(symbols(model, Object.keys(model.inputs)), { key });
+  const { loss } = model.build(symbols(model, Object.keys(model.inputs)), { key, gradient_checkpointing });
   if (!loss)
     throw new TrainerError(
       `the model gives no loss for the inputs ${Object.keys(model.inputs).join(', ')}; does it have one for labels?`,
     );
+  const nodes = topological([loss]);
+  if (gradient_checkpointing && !nodes.some((t) => t.op.name === 'checkpoint'))
+    throw new TrainerError(
+      'gradient_checkpointing is on, but the model wraps no part of itself in checkpoint; leave it off, or wrap its layers',
+    );
   // A model may ask for a weight more than once; each time it gets a tensor of its own, and the gradients add up.
-  const uses = topological([loss]).filter((t) => t.op === stateOp && model.parameters.has(sourceName(t)));
+  const uses = nodes.filter((t) => t.op === stateOp && model.parameters.has(sourceName(t)));
   const byName = new Map<string, Trained>();
   gradients(loss, uses).forEach((gradient, i) => {
     const [param, name] = [uses[i]!, sourceName(uses[i]!)];
@@ -137,7 +144,7 @@ function backward(
       'the loss depends on none of the weights that are trained; does the model build its parameters as state of their names?',
     );
   // The key is (seed, step): the next batch draws other numbers. A model without dropout has no use for it.
-  const rng = topological([loss]).includes(key) ? { rng: add(key, cast(iota([2], 0), 'u32')) } : {};
+  const rng = nodes.includes(key) ? { rng: add(key, cast(iota([2], 0), 'u32')) } : {};
   return { loss, trained, rng };
 }
 

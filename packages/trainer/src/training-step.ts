@@ -33,6 +33,7 @@ export function stepOptions(
       ...args.lr_scheduler_kwargs,
     }),
     max_grad_norm: args.max_grad_norm,
+    gradient_checkpointing: args.gradient_checkpointing,
   };
 }
 

@@ -1,5 +1,5 @@
 /** A small model of its own (four numbers in, three classes out) and Fisher's iris data (1936), for tests that need no other package. */
-import { add, crossEntropy, dropout, linear, state, tanh } from '@sinter/ir';
+import { add, checkpoint, crossEntropy, dropout, linear, state, tanh } from '@sinter/ir';
 import type { Shape, Tensor } from '@sinter/ir';
 import type { ParameterData, TrainableModel } from '../src/index.ts';
 import iris from './iris.json' with { type: 'json' };
@@ -11,7 +11,7 @@ function numbers(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => ((Math.sin((i + 1) * 12.9898 + seed * 78.233) * 43758.5453) % 1) / 2);
 }
 
-/** Two layers with `hidden` units between them, with dropout; `linear` leaves the tanh out. */
+/** Two layers with `hidden` units between them, with dropout; `linear` leaves the tanh out. Can be checkpointed. */
 export function mlp(
   options: { readonly hidden?: number; readonly p?: number; readonly linear?: boolean } = {},
 ): TrainableModel {
@@ -37,10 +37,13 @@ export function mlp(
       features: { shape: ['batch', 4], dtype: 'f32' },
       labels: { shape: ['batch'], dtype: 'i32', below: 3, ignored: -100 },
     },
-    build({ features, labels }, { key } = {}) {
-      const sum = linear(features!, state('hidden.weight', [hidden, 4]), state('hidden.bias', [hidden]));
-      let x: Tensor = straight ? sum : tanh(sum);
-      if (key) x = dropout(x, p, key, 0);
+    build({ features, labels }, { key, gradient_checkpointing } = {}) {
+      const first = (from: Tensor): Tensor => {
+        const sum = linear(from, state('hidden.weight', [hidden, 4]), state('hidden.bias', [hidden]));
+        const x: Tensor = straight ? sum : tanh(sum);
+        return key ? dropout(x, p, key, 0) : x;
+      };
+      const x = gradient_checkpointing ? checkpoint(first)(features!) : first(features!);
       const logits = add(linear(x, state('head.weight', [3, hidden])), state('head.bias', [3])) as Tensor;
       return labels ? { logits, loss: crossEntropy(logits, labels as Tensor<Shape, 'i32'>) } : { logits };
     },

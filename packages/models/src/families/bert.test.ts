@@ -48,6 +48,33 @@ describe.each(['tiny-bert', 'tiny-bert-3-labels'])('%s agrees with Hugging Face'
       expect(difference(outputs[output]!, expected[output]!), output).toBeLessThan(1e-6);
   });
 
+  test('in training, where checkpointed layers give the same gradients to the bit', async () => {
+    const { expected } = await load();
+    const model = await BertForSequenceClassification.from_pretrained(join(goldens, name), {
+      hidden_dropout_prob: 0.1,
+      attention_probs_dropout_prob: 0.1,
+    });
+    const key = input('key', [2], 'u32');
+    const at = (gradient_checkpointing: boolean) => {
+      const options = { inputs: [...inputNames, 'labels'], outputs: ['loss'], key, gradient_checkpointing };
+      const { state: parameters, outputs } = model.graph(options);
+      return gradientGraph(parameters, outputs['loss']!);
+    };
+    const [plain, again] = [at(false), at(true)];
+    const count = (g: typeof plain, op: string) => topological(graphRoots(g)).filter((t) => t.op.name === op).length;
+    // Of what lies within a layer, all is there twice.
+    expect(count(again, 'erf')).toBe(2 * count(plain, 'erf'));
+    const inputs = {
+      ...pick(
+        expected,
+        Object.keys(plain.inputs).filter((input) => input !== 'key'),
+      ),
+      key: { shape: [2], data: Uint32Array.of(3, 1) },
+    };
+    const weights = Object.fromEntries(model.parameters);
+    expect(evaluate(again, inputs, weights).outputs).toEqual(evaluate(plain, inputs, weights).outputs);
+  });
+
   test('in the gradient of every parameter', async () => {
     const { model, expected } = await load();
     const wanted = await golden(`${name}.gradients.safetensors`);

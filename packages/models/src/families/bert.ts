@@ -112,7 +112,10 @@ export const bertModel = layer(
     const hidden_states = [embeddings(scope.at('embeddings'), config, inputs)];
     const attentions: Tensor[] = [];
     for (let i = 0; i < config.num_hidden_layers; i++) {
-      const { hidden, probs } = encoderLayer(scope.at('encoder', 'layer', i), config, hidden_states.at(-1)!, bias);
+      const place = scope.at('encoder', 'layer', i);
+      const { hidden, probs } = scope.checkpoint((x: Tensor) => encoderLayer(place, config, x, bias))(
+        hidden_states.at(-1)!,
+      );
       hidden_states.push(hidden);
       attentions.push(probs);
     }
