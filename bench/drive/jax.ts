@@ -1,8 +1,8 @@
 /** Drives jax-js under `jit`. Runs in Node and in a page. */
 import type * as Jax from '@jax-js/jax';
 import type { Driven } from '../harness/serve.ts';
-import { fill } from '../harness/values.ts';
-import { lookupIn, tensorsOf, type Named, type Programs, type Work } from '../harness/work.ts';
+import type { Data } from '../harness/values.ts';
+import { lookupIn, seeded, tensorsOf, type Named, type Programs, type Work } from '../harness/work.ts';
 
 type Arrays = Record<string, Jax.Array>;
 
@@ -16,6 +16,7 @@ export async function driveJax(
   device: 'wasm' | 'webgpu',
   work: Work,
   program: NonNullable<Programs['jax']>,
+  source = seeded,
 ): Promise<Driven> {
   if (!(await jax.init(device)).includes(device)) throw new Error(`jax-js cannot start its ${device} backend here`);
   jax.defaultDevice(device);
@@ -28,7 +29,7 @@ export async function driveJax(
         return [name, flat.reshape([...shape])];
       }),
     );
-  const tensors = tensorsOf(work).map((tensor) => ({ ...tensor, data: fill(tensor, tensor.seed) }));
+  const tensors = tensorsOf(work).map((tensor) => ({ ...tensor, data: source(tensor) }));
   const inputs = tensors.filter(({ role }) => role === 'input');
   const state = arrays(tensors.filter(({ role }) => role !== 'input'));
 
@@ -51,4 +52,4 @@ export async function driveJax(
   return { run: async () => (await jax.blockUntilReady(step(jax.tree.ref(kept)))).dispose(), output };
 }
 
-type Filled = Named & { readonly data: ReturnType<typeof fill> };
+type Filled = Named & { readonly data: Data };

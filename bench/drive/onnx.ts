@@ -1,8 +1,7 @@
 /** Drives both onnxruntimes: their JavaScript API is the same. Runs in Node and in a page. */
 import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
 import type { Driven } from '../harness/serve.ts';
-import { fill } from '../harness/values.ts';
-import { materialize, tensorsOf, type Work } from '../harness/work.ts';
+import { materialize, seeded, tensorsOf, type Work } from '../harness/work.ts';
 import { OnnxGraph } from './onnx-writer.ts';
 
 /** Loads the work's model and keeps its inputs as host tensors; `run` copies them in and the result out. */
@@ -11,11 +10,12 @@ export async function driveOnnx(
   options: InferenceSession.SessionOptions,
   work: Work,
   model: Uint8Array,
+  source = seeded,
 ): Promise<Driven> {
   const session = await ort.InferenceSession.create(model, { ...options, logSeverityLevel: 3 });
   const inputs = tensorsOf(work).filter((tensor) => tensor.role === 'input');
   const feeds = Object.fromEntries(
-    inputs.map((t) => [t.name, new ort.Tensor(t.dtype === 'f32' ? 'float32' : 'int32', fill(t, t.seed), t.shape)]),
+    inputs.map((t) => [t.name, new ort.Tensor(t.dtype === 'f32' ? 'float32' : 'int32', source(t), t.shape)]),
   );
   const run = () => session.run(feeds);
   return { run, output: async () => (await run())['output']?.data as Float32Array };

@@ -1,29 +1,37 @@
 /** Drives Sinter on any backend. Runs in Node and in a page. */
-import { compile, type Backend } from '@sinter/compiler';
+import { build, type Artifact, type Backend, type BuildOptions, type Runtime } from '@sinter/compiler';
 import * as ir from '@sinter/ir';
 import type { Driven } from '../harness/serve.ts';
-import type { Data } from '../harness/values.ts';
-import { materialize, type Programs, type Work } from '../harness/work.ts';
+import { lookupIn, seeded, tensorsOf, type Named, type Programs, type Work } from '../harness/work.ts';
+import { driveProgram } from './program.ts';
 
-/** Params are the program's state; inputs are handed over and the output is copied out in every run. */
+type Written = NonNullable<Programs['sinter']>;
+
+/** The work as a graph: params and slots are its state. */
+export function sinterGraph(work: Work, program: Written): ir.Graph {
+  const symbol = ({ name, role, shape, dtype }: Named): ir.Tensor =>
+    role === 'input' ? ir.input(name, shape, dtype) : ir.state(name, shape, dtype);
+  const symbols = new Map(tensorsOf(work).map((tensor) => [tensor.name, symbol(tensor)]));
+  const { output, updates = {} } = program(ir, lookupIn(symbols, work.name));
+  return ir.graph(work.name, { outputs: { output }, updates });
+}
+
+/** Compiles the work, and hands it its weights. */
 export async function driveSinter(
   backend: Backend,
   work: Work,
-  program: NonNullable<Programs['sinter']>,
+  program: Written,
+  { source = seeded, ...options }: BuildOptions & { readonly source?: typeof seeded } = {},
 ): Promise<Driven> {
-  const inputs: Record<string, ir.TensorData> = {};
-  const state = new Map<string, Data>();
-  const lookup = materialize(work, ({ name, shape, dtype, role }, data): ir.Tensor => {
-    if (role === 'input') inputs[name] = { data, shape };
-    else state.set(name, data);
-    return role === 'input' ? ir.input(name, shape, dtype) : ir.state(name, shape, dtype);
-  });
+  return driveArtifact(await build(sinterGraph(work, program), backend, options), backend, work, source);
+}
 
-  const { output, updates = {} } = program(ir, lookup);
-  const compiled = await compile(ir.graph(work.name, { outputs: { output }, updates }), backend);
-  for (const [name, data] of state) await compiled.state.write(name, data);
-  state.clear();
-
-  const run = async () => (await compiled.run(inputs))['output']?.data as Float32Array;
-  return { run, output: run };
+/** The same from what was built. Weights come one at a time, so that they don't lie in memory twice. */
+async function driveArtifact(artifact: Artifact, runtime: Runtime, work: Work, source: typeof seeded): Promise<Driven> {
+  const program = await runtime.load(artifact);
+  for (const tensor of tensorsOf(work)) {
+    const isZero = tensor.low === 0 && tensor.high === 0; // as all state is at first
+    if (tensor.role !== 'input' && !isZero) await program.state.write(tensor.name, source(tensor));
+  }
+  return driveProgram(program, work, source);
 }

@@ -21,9 +21,10 @@ export interface Engine {
   readonly limit?: { readonly threads: number; readonly because: string };
   /**
    * @param threads - for works on the processor
+   * @param folder - where the work lies as files, for an engine that is timed from its start
    * @throws Error when the machine lacks what the engine needs
    */
-  command(work: Work, threads: number): Command;
+  command(work: Work, threads: number, folder?: string): Command;
 }
 
 /** All engines, in the order of the table. */
@@ -72,12 +73,13 @@ function page(engine: string): Engine['command'] {
 
 function python(file: string): Engine['command'] {
   let found: string | undefined;
-  return (work, threads) => {
+  return (work, threads, folder) => {
     found ??= findPython(['torch', 'numpy']);
     if (!found) throw new Error('no Python with torch and numpy here');
     const job = JSON.stringify({
       threads,
       program: work.programs.torch,
+      ...(folder !== undefined && { folder }),
       tensors: tensorsOf(work).filter((t) => t.role !== 'slot'),
     });
     // Spinning OpenMP threads and OpenBLAS's own get in each other's way.

@@ -4,10 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { files } from '../harness/files.ts';
 import type { Work } from '../harness/work.ts';
 
-/** The bytes of the model file. */
-export function modelOf(work: Work): Uint8Array {
+/** The bytes of the model file, from a folder where it lies. */
+export function modelOf(work: Work, given?: string): Uint8Array {
+  if (given) return readFileSync(join(given, files.onnx));
   const folder = mkdtempSync(join(tmpdir(), 'sinter-bench-'));
   try {
     const file = join(folder, 'model.onnx');

@@ -26,19 +26,23 @@ def main():
 
     try:
         torch.set_num_threads(job['threads'])
-        t = {tensor['name']: fill(tensor) for tensor in job['tensors']}
+        t = from_files(job) if 'folder' in job else {tensor['name']: fill(tensor) for tensor in job['tensors']}
         training = 'step' in job['program']
         program = compile(job['program'], 'work', 'eval')
-        scope = {'torch': torch, 'F': F, 't': t, 'minilm': minilm, 'minilm_step': minilm_step}
+        scope = {'torch': torch, 'F': F, 't': t, 'minilm': minilm, 'minilm_step': minilm_step, 'gpt': gpt, 'gpt_step': gpt_step}
 
         def run():
             with torch.inference_mode(not training):
                 return eval(program, scope)
 
+        version = f'torch {torch.__version__}'
         first = sample(run())
+        if 'folder' in job:
+            reply({'kind': 'first', 'version': version, 'output': first, 'peakRssBytes': peak_rss()})
+            return
         for _ in range(WARM_UP_RUNS):
             run()
-        reply({'kind': 'ready', 'version': f'torch {torch.__version__}', 'outputs': [first, sample(run())], **note_on_blas()})
+        reply({'kind': 'ready', 'version': version, 'outputs': [first, sample(run())], **note_on_blas()})
         rest = stopwatch()
         for line in channel:
             request, idle = json.loads(line), rest()
@@ -97,6 +101,19 @@ def fill(tensor):
     return torch.from_numpy(values.astype(np.float32 if tensor['dtype'] == 'f32' else np.int64)).view(tensor['shape'])
 
 
+def from_files(job):
+    """The tensors that harness/files.ts wrote."""
+    tensors, at = {}, 0
+    for tensor in job['tensors']:
+        size = math.prod(tensor['shape'])
+        dtype = np.float32 if tensor['dtype'] == 'f32' else np.int32
+        data = np.fromfile(job['folder'] + '/tensors.bin', dtype, size, offset=at)
+        at += 4 * size
+        values = torch.from_numpy(data).view(tensor['shape'])
+        tensors[tensor['name']] = values if dtype == np.float32 else values.long()
+    return tensors
+
+
 def minilm(t, layers, heads):
     """The last hidden state, [batch * seq, hidden]."""
     batch, seq = t['ids'].shape
@@ -123,23 +140,89 @@ def minilm(t, layers, heads):
     return x
 
 
+def gpt(t, layers, heads, read):
+    """The logits of the token after `ids`, when `read` tokens lie in the caches; the caches grow as eager code does it, by `cat`."""
+    (seq,), hidden = t['ids'].shape, t['positions'].shape[1]
+
+    def linear(x, name):
+        return torch.addmm(t[name + '.bias'], x, t[name + '.weight'])
+
+    def norm(x, name):
+        return F.layer_norm(x, (hidden,), t[name + '.weight'], t[name + '.bias'], 1e-5)
+
+    def split(x):
+        return x.view(seq, heads, hidden // heads).transpose(0, 1)
+
+    later = torch.triu(torch.full((seq, read + seq), -1e9), diagonal=read + 1)
+    x = F.embedding(t['ids'], t['words']) + t['positions'][read:read + seq]
+    for index in range(layers):
+        layer = f'layer.{index}.'
+        normal = norm(x, layer + 'attention.norm')
+        q, k, v = (split(linear(normal, layer + name)) for name in ('query', 'key', 'value'))
+        k = torch.cat([t[layer + 'keys'][:, :read], k], 1)
+        v = torch.cat([t[layer + 'values'][:, :read], v], 1)
+        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(hidden // heads) + later, -1)
+        x = x + linear((weights @ v).transpose(0, 1).reshape(seq, hidden), layer + 'output')
+        x = x + linear(F.gelu(linear(norm(x, layer + 'inner.norm'), layer + 'up'), approximate='tanh'), layer + 'down')
+    return norm(x[-1:], 'last.norm') @ t['words'].T
+
+
+
 optimizers = {}
 
 
-def minilm_step(t, layers, heads):
+def step(t, loss_of):
     """The loss before one step of AdamW on every weight."""
     if 'adamw' not in optimizers:
         weights = [value.requires_grad_() for value in t.values() if value.is_floating_point()]
         optimizers['adamw'] = torch.optim.AdamW(weights, lr=5e-5, weight_decay=0.01, foreach=True)
-    optimizer, (batch, seq) = optimizers['adamw'], t['ids'].shape
-    first = minilm(t, layers, heads).view(batch, seq, -1)[:, 0]
-    pooled = torch.tanh(torch.addmm(t['pooler.bias'], first, t['pooler.weight']))
-    logits = torch.addmm(t['classifier.bias'], pooled, t['classifier.weight'])
-    loss = F.cross_entropy(logits, t['labels'])
-    optimizer.zero_grad()
+    loss = loss_of()
+    optimizers['adamw'].zero_grad()
     loss.backward()
-    optimizer.step()
+    optimizers['adamw'].step()
     return loss
+
+
+def gpt_step(t, layers, heads):
+    """One step of a GPT whose next tokens are the labels."""
+    (batch, seq), hidden = t['ids'].shape, t['positions'].shape[1]
+
+    def linear(x, name):
+        return torch.addmm(t[name + '.bias'], x, t[name + '.weight'])
+
+    def norm(x, name):
+        return F.layer_norm(x, (hidden,), t[name + '.weight'], t[name + '.bias'], 1e-5)
+
+    def split(x):
+        return x.view(batch, seq, heads, hidden // heads).transpose(1, 2)
+
+    def loss():
+        later = torch.triu(torch.full((seq, seq), -1e9), diagonal=1)
+        x = (F.embedding(t['ids'], t['words']) + t['positions']).view(batch * seq, hidden)
+        for index in range(layers):
+            layer = f'layer.{index}.'
+            normal = norm(x, layer + 'attention.norm')
+            q, k, v = (split(linear(normal, layer + name)) for name in ('query', 'key', 'value'))
+            weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(hidden // heads) + later, -1)
+            mixed = (weights @ v).transpose(1, 2).reshape(batch * seq, hidden)
+            x = x + linear(mixed, layer + 'output')
+            inner = F.gelu(linear(norm(x, layer + 'inner.norm'), layer + 'up'), approximate='tanh')
+            x = x + linear(inner, layer + 'down')
+        return F.cross_entropy(norm(x, 'last.norm') @ t['words'].T, t['labels'].view(-1))
+
+    return step(t, loss)
+
+
+def minilm_step(t, layers, heads):
+    """One step of a classifier of two labels."""
+
+    def loss():
+        batch, seq = t['ids'].shape
+        first = minilm(t, layers, heads).view(batch, seq, -1)[:, 0]
+        pooled = torch.tanh(torch.addmm(t['pooler.bias'], first, t['pooler.weight']))
+        return F.cross_entropy(torch.addmm(t['classifier.bias'], pooled, t['classifier.weight']), t['labels'])
+
+    return step(t, loss)
 
 
 if __name__ == '__main__':

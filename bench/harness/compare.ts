@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import type { Engine } from '../engines/index.ts';
+import { boundOf, type Limits } from '../limits/limits.ts';
 import { startPeer, type Peer } from './peer.ts';
 import { difference, type Measure, type Round } from './protocol.ts';
 import { median, type Row } from './report.ts';
@@ -22,8 +23,15 @@ interface Measured extends Round {
  * One row per engine that can do the work at its place; the others are named on the console with their reason.
  * @param threads - how many each engine may use, for works on the processor
  * @param rounds - how often each engine is measured; its median is over all runs of all rounds
+ * @param limits - what the machine can do with so many threads
  */
-export async function compare(engines: readonly Engine[], work: Work, threads: number, rounds: number): Promise<Row[]> {
+export async function compare(
+  engines: readonly Engine[],
+  work: Work,
+  threads: number,
+  rounds: number,
+  limits?: Limits,
+): Promise<Row[]> {
   const live = await start(engines, work, threads);
   const judged = judge(live);
   const measured = new Map<Peer, Measured[]>(live.map((peer) => [peer, []]));
@@ -39,14 +47,14 @@ export async function compare(engines: readonly Engine[], work: Work, threads: n
           measured.get(peer)?.push({ ...round, otherCores: Math.max(0, machineBusy() - round.busyCores) });
         } catch (error) {
           measured.delete(peer);
-          leftOut(peer.engine, error);
+          leftOut(peer.engine.name, error);
         }
       }
     }
   } finally {
     for (const peer of live) peer.close();
   }
-  return rowsOf(work, threads, measured, judged);
+  return rowsOf(work, threads, measured, judged, limits);
 }
 
 /** Starts engines one after the other: starting is busy, and two at once would slow each other. */
@@ -59,7 +67,7 @@ async function start(engines: readonly Engine[], work: Work, threads: number): P
       peers.push(peer);
       console.log(`  ${peer.ready.version}: ready`);
     } catch (error) {
-      leftOut(engine, error);
+      leftOut(engine.name, error);
     }
   }
   return peers;
@@ -94,9 +102,10 @@ function stopwatch(): () => number {
   return () => (busyMs() - before) / (performance.now() - start);
 }
 
-function leftOut(engine: Engine, error: unknown): void {
+/** Says on the console why an engine is not measured. */
+export function leftOut(engine: string, error: unknown): void {
   const message = stripVTControlCharacters(error instanceof Error ? error.message : String(error));
-  console.log(`  ${engine.name}: left out, ${message.split('\n').filter(Boolean).slice(0, 3).join(' ')}`);
+  console.log(`  ${engine}: left out, ${message.split('\n').filter(Boolean).slice(0, 3).join(' ')}`);
 }
 
 function rowsOf(
@@ -104,6 +113,7 @@ function rowsOf(
   threads: number,
   measured: ReadonlyMap<Peer, readonly Measured[]>,
   { reference, differences }: Judged,
+  limits: Limits | undefined,
 ): Row[] {
   const entries = [...measured].map(([peer, rounds]) => {
     const times = rounds.flatMap((round) => round.times);
@@ -114,6 +124,7 @@ function rowsOf(
   return entries.map(({ peer, rounds, times, median_ms }) => {
     const idle = median(rounds.map((round) => round.idleCores));
     const busy = median(rounds.map((round) => round.busyCores));
+    const bound = limits && work.place === 'cpu' ? boundOf(work, limits, peer.engine.native) : undefined;
     return {
       work: work.name,
       engine: peer.engine.name,
@@ -129,6 +140,8 @@ function rowsOf(
       min_ms: Math.min(...times),
       cpu_ms: busy * median_ms,
       ratio: ours === undefined ? null : median_ms / ours,
+      bound: bound?.by ?? null,
+      share: bound ? bound.ms / median_ms : null,
       gflops: work.flops ? work.flops / median_ms / 1e6 : null,
       tokens_per_s: work.tokens ? (work.tokens / median_ms) * 1e3 : null,
       peak_rss_bytes: Math.max(...rounds.map((round) => round.peakRssBytes)),

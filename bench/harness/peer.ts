@@ -1,7 +1,7 @@
-/** The runner's side of the protocol: an engine's process as two promises. */
+/** The runner's side of the protocol: an engine's process as promises. */
 import { spawn } from 'node:child_process';
-import type { Engine } from '../engines/index.ts';
-import type { Failed, Measure, Ready, Reply, Round } from './protocol.ts';
+import type { Command, Engine } from '../engines/index.ts';
+import type { Failed, First, Measure, Ready, Reply, Round } from './protocol.ts';
 import type { Work } from './work.ts';
 
 /** How long an engine may take to exit. */
@@ -20,7 +20,36 @@ export interface Peer {
  * @throws Error with the engine's own words when it cannot
  */
 export async function startPeer(engine: Engine, work: Work, threads: number): Promise<Peer> {
-  const { command, args, env } = engine.command(work, threads);
+  const { child, next, close } = launch(engine.command(work, threads));
+  try {
+    const ready = await next<Ready>();
+    return { engine, ready, close, measure: (request) => (child.send(request), next<Round>()) };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/**
+ * Starts a process that says one thing and ends, and tells after how many milliseconds it said it.
+ * @throws Error with its own words when it fails
+ */
+export async function timeFirst<T extends Reply = First>(
+  command: Command,
+): Promise<{ readonly ms: number; readonly said: T }> {
+  const start = performance.now();
+  const { child, next, close } = launch(command);
+  try {
+    const said = await next<T>();
+    const ms = performance.now() - start;
+    if (child.exitCode === null && child.signalCode === null) await new Promise((ended) => child.once('exit', ended));
+    return { ms, said };
+  } finally {
+    close();
+  }
+}
+
+function launch({ command, args, env }: Command) {
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'], // several libraries greet on standard output
@@ -50,11 +79,5 @@ export async function startPeer(engine: Engine, work: Work, threads: number): Pr
     if (child.connected) child.disconnect(); // it exits by itself, and takes a browser with it
     setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
   };
-  try {
-    const ready = await next<Ready>();
-    return { engine, ready, close, measure: (request) => (child.send(request), next<Round>()) };
-  } catch (error) {
-    close();
-    throw error;
-  }
+  return { child, next, close };
 }

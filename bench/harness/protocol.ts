@@ -45,7 +45,23 @@ export interface Failed {
   readonly message: string;
 }
 
-export type Reply = Ready | Round | Failed;
+/** Sent instead of `Ready` by an engine that was started to be timed from its start, after its first run; it then ends. */
+export interface First {
+  readonly kind: 'first';
+  readonly version: string;
+  readonly output: Sample;
+  readonly peakRssBytes: number;
+}
+
+/** Sent by engines/compile-time.ts: milliseconds until the graph, the artifact and the loaded program were there. */
+export interface Compiled {
+  readonly kind: 'compiled';
+  readonly graphMs: number;
+  readonly buildMs: number;
+  readonly loadMs: number;
+}
+
+export type Reply = Ready | Round | First | Compiled | Failed;
 
 const SAMPLES = 4096;
 

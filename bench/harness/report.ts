@@ -1,6 +1,7 @@
 /** What a run of the benchmark says: rows, the machine they were measured on, and both as Markdown. */
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { engines } from '../engines/index.ts';
+import { describeLimits, type Measured } from '../limits/limits.ts';
 import type { GpuCounts } from './gpu-counter.ts';
 
 /** Outputs may differ by this much; a row that differs by more is wrong, and the benchmark fails. */
@@ -30,6 +31,9 @@ export interface Row {
   readonly cpu_ms: number;
   /** This engine's median ÷ Sinter's, at the same work and thread count: above 1 Sinter is faster. */
   readonly ratio: number | null;
+  /** What binds the work on this machine, where it says how much it moves; and the share of that limit which is reached. */
+  readonly bound: 'arithmetic' | 'memory' | null;
+  readonly share: number | null;
   readonly gflops: number | null;
   readonly tokens_per_s: number | null;
   /** Of the whole process: runtime, library, weights, work. */
@@ -43,7 +47,7 @@ export interface Row {
 }
 
 /** Where and when. */
-export interface Machine {
+export interface Machine extends Measured {
   readonly cpu: string;
   readonly cores: number;
   readonly memory_bytes: number;
@@ -55,8 +59,9 @@ export interface Machine {
 }
 
 /** Describes this machine. */
-export function machine(): Machine {
+export function machine(measured: Measured): Machine {
   return {
+    ...measured,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     memory_bytes: totalmem(),
@@ -87,6 +92,7 @@ const times: readonly Column[] = [
   { title: 'min ms', of: (row) => digits(row.min_ms) },
   { title: 'ratio', of: ({ ratio }) => ratio?.toFixed(2) ?? '' },
   { title: 'GFLOP/s', of: ({ gflops }) => gflops?.toFixed(1) ?? '' },
+  { title: 'of limit', of: (row) => shareOf(row) },
 ];
 const quiet: readonly Column[] = [
   { title: 'cores', of: (row) => row.busy_cores.toFixed(1) },
@@ -125,8 +131,18 @@ const onAdapter: readonly Column[] = [
   differs,
 ];
 
+/** "91 % of arithmetic"; empty where nothing is known. */
+export function shareOf({ bound, share }: Row): string {
+  return bound === null || share === null ? '' : `${Math.round(100 * share)} % ${bound}`;
+}
+
+/** The machine and the moment in a line. */
+export function describeMachine({ cpu, cores, node, date, load }: Machine): string {
+  return `${cpu}, ${cores} cores, Node ${node}, ${date}, load ${load}`;
+}
+
 /** The rows as Markdown: one table for the processor, and one per adapter. */
-export function markdown({ cpu, cores, node, date, load }: Machine, rows: readonly Row[]): string {
+export function markdown(here: Machine, rows: readonly Row[]): string {
   const adapters = [...new Set(rows.map((row) => row.adapter))];
   const tables = adapters.flatMap((adapter) => {
     const mine = rows.filter((row) => row.adapter === adapter);
@@ -134,7 +150,7 @@ export function markdown({ cpu, cores, node, date, load }: Machine, rows: readon
       ? ['', ...table(onProcessor, mine)]
       : ['', `WebGPU: ${adapter}`, '', ...table(onAdapter, mine)];
   });
-  return [`${cpu}, ${cores} cores, Node ${node}, ${date}, load ${load}`, ...tables].join('\n');
+  return [describeMachine(here), '', ...describeLimits(here), ...tables].join('\n');
 }
 
 function table(columns: readonly Column[], rows: readonly Row[]): string[] {
@@ -152,12 +168,14 @@ function table(columns: readonly Column[], rows: readonly Row[]): string[] {
   return [head, `|${rule.join('|')}|`, ...lines];
 }
 
-function mebibytes(bytes: number): string {
+/** "12 MiB". */
+export function mebibytes(bytes: number): string {
   const mib = bytes / 2 ** 20;
   return mib >= 10 ? `${Math.round(mib)} MiB` : `${mib.toPrecision(2)} MiB`;
 }
 
-function digits(ms: number): string {
+/** Three digits of a number of milliseconds. */
+export function digits(ms: number): string {
   return ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3);
 }
 

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { findWork } from '../works/index.ts';
 import type { GpuCounts } from './gpu-counter.ts';
-import { sample, type Measure, type Reply, type Round, type Sample } from './protocol.ts';
+import { sample, type First, type Measure, type Reply, type Round, type Sample } from './protocol.ts';
 import { peakRss, stopwatch } from './usage.ts';
 import type { Programs, Work } from './work.ts';
 
@@ -32,29 +32,45 @@ export interface OnGpu {
   counts(run: () => Promise<unknown>): Promise<GpuCounts>;
 }
 
+/** The option that names a folder of files. */
+export const FILES = '--files=';
+
 /** Runs of every work before the first round, so that compilers behind the engine have seen it. */
 const WARM_UP_RUNS = 3;
 
 /**
- * Serves the work and thread count given on the command line (`node engine.ts WORK THREADS`) until the runner hangs up.
+ * Serves the work and thread count given on the command line (`node engine.ts WORK THREADS`) until the runner hangs up. With
+ * `--files=FOLDER` it gives its first result from files and ends.
  * @param language - which of the work's programs the engine reads
+ * @param prepare - makes the work ready to run, from the folder where one is given
  */
 export async function serve<L extends keyof Programs>(
   language: L,
-  prepare: (work: Work, program: Programs[L], threads: number) => Promise<Prepared>,
+  prepare: (
+    work: Work,
+    program: NonNullable<Programs[L]>,
+    threads: number,
+    folder: string | undefined,
+  ) => Promise<Prepared>,
 ): Promise<void> {
   const reply = (message: Reply) => process.send?.(message);
   const fail = (error: unknown) =>
     reply({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
   process.on('disconnect', () => process.exit());
   try {
-    const [, , name = '', threads = '1'] = process.argv;
+    const [, , name = '', threads = '1', ...options] = process.argv;
+    const folder = options.find((option) => option.startsWith(FILES))?.slice(FILES.length);
     const work = findWork(name);
     const program = work.programs[language];
     if (!program) throw new Error(`"${name}" has no program in the language ${language}`);
     enableRelaxedSimd();
-    const engine = await prepare(work, program, Number(threads));
+    const engine = await prepare(work, program, Number(threads), folder);
     const first = sampleOf(await engine.output());
+    if (folder !== undefined) {
+      const reply: First = { kind: 'first', version: engine.version, output: first, peakRssBytes: peakRss() };
+      process.send?.(reply, () => process.exit());
+      return;
+    }
     for (let i = 0; i < WARM_UP_RUNS; i++) await engine.run();
     const outputs = [first, sampleOf(await engine.output())];
     const gpu = engine.gpu && { adapter: engine.gpu.adapter, counts: await engine.gpu.counts(engine.run) };
@@ -96,7 +112,7 @@ async function timeOf(run: () => Promise<unknown>): Promise<number> {
 }
 
 /** Older V8 hides WebAssembly's fused multiply-add behind a flag; every engine gets it, whether or not it makes use of it. */
-function enableRelaxedSimd(): void {
+export function enableRelaxedSimd(): void {
   const relaxedMadd = '0061736d0100000001080160037b7b7b017b030201000a0d010b00200020012002fd85020b';
   if (!WebAssembly.validate(Buffer.from(relaxedMadd, 'hex'))) setFlagsFromString('--experimental-wasm-relaxed-simd');
 }

@@ -9,6 +9,8 @@ export interface Values {
   readonly dtype: 'f32' | 'i32';
   readonly low: number;
   readonly high: number;
+  /** Engines that can keep it in fewer bytes do: rounded to the nearest. Default: as it is made. */
+  readonly stored?: 'f16' | 'i8';
 }
 
 /** What `fill` returns. */

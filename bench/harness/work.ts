@@ -35,8 +35,17 @@ export interface Work {
   readonly place: Place;
   /** Floating-point operations of one run, for a column of GFLOP/s. */
   readonly flops?: number;
+  /** Bytes that a run must read and write at least, for works that are held against the machine's limits. */
+  readonly moves?: { readonly read: number; readonly written: number };
+  /**
+   * Arithmetic instructions of one lane that a run needs, where it is not `flops` that tells: exp and erf as the polynomials
+   * that single precision needs (15 instructions each). A fused multiply-add is one.
+   */
+  readonly instructions?: number;
   /** Tokens that one run works on, for a column of tokens per second. */
   readonly tokens?: number;
+  /** Bytes of weights that one run must read, for works that memory binds. */
+  readonly weightBytes?: number;
   /** Weights: engines may keep, transpose or pack them before the clock starts. */
   readonly params: Readonly<Record<string, Values>>;
   /** Given anew in every run. */
@@ -73,9 +82,15 @@ export function tensorsOf(work: Work): readonly Named[] {
   return entries.map((tensor, seed) => ({ seed, ...tensor }));
 }
 
+/** Where the numbers of a tensor come from. */
+export type Source = (tensor: Named) => Data;
+
+/** Works them out. */
+export const seeded: Source = (tensor) => fill(tensor, tensor.seed);
+
 /** Turns every tensor of a work into the engine's own kind, and returns the lookup of them. */
-export function materialize<T>(work: Work, make: (tensor: Named, data: Data) => T): Lookup<T> {
-  const made = new Map(tensorsOf(work).map((tensor) => [tensor.name, make(tensor, fill(tensor, tensor.seed))]));
+export function materialize<T>(work: Work, make: (tensor: Named, data: Data) => T, source = seeded): Lookup<T> {
+  const made = new Map(tensorsOf(work).map((tensor) => [tensor.name, make(tensor, source(tensor))]));
   return lookupIn(made, work.name);
 }
 

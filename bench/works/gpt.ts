@@ -21,9 +21,10 @@ export interface GptShape {
 /** The smallest of the published GPT-2 models. */
 export const gpt2Small: GptShape = { layers: 12, hidden: 768, heads: 12, vocabulary: 50257, seq: 1024 };
 
-const epsilon = 1e-5;
+/** What is added to a variance. */
+export const epsilon = 1e-5;
 /** What the score of a later token is lowered by. */
-const far = -1e9;
+export const far = -1e9;
 /**
  * jax-js cannot trace the gradient of an embedding lookup under `jit` (scatter), so its program multiplies by one-hot rows,
  * which costs little where the vocabulary is small and is out of the question where it is large.
@@ -33,7 +34,7 @@ const oneHotLimit = 1024;
 /** The loss of one step on `batch` sequences; the state after it is trained. */
 export function gptStep(name: string, shape: GptShape, batch: number): Work {
   const { layers, hidden, seq, vocabulary } = shape;
-  const params = parameters(shape);
+  const params = gptParameters(shape);
   const tokens = batch * seq;
   const forwardFlops = tokens * (layers * (24 * hidden * hidden + 4 * seq * hidden) + 2 * hidden * vocabulary);
   return {
@@ -50,11 +51,13 @@ export function gptStep(name: string, shape: GptShape, batch: number): Work {
         return { output: loss, updates: adamw(ir, t, loss, Object.keys(params)) };
       },
       ...(vocabulary <= oneHotLimit && { jax: jaxStep(shape, batch, Object.keys(params)) }),
+      torch: `gpt_step(t, layers=${layers}, heads=${shape.heads})`,
     },
   };
 }
 
-function parameters({ layers, hidden, vocabulary, seq }: GptShape): Record<string, Values> {
+/** Its weights, those of linear layers [in, out]. */
+export function gptParameters({ layers, hidden, vocabulary, seq }: GptShape): Record<string, Values> {
   const norm = (name: string) => ({
     [`${name}.weight`]: floats([hidden], 0.1, 1),
     [`${name}.bias`]: floats([hidden], 0.02),
@@ -78,7 +81,8 @@ function parameters({ layers, hidden, vocabulary, seq }: GptShape): Record<strin
   };
 }
 
-function layerNames(layers: number): string[] {
+/** What the names of each layer's weights begin with. */
+export function layerNames(layers: number): string[] {
   return Array.from({ length: layers }, (_, i) => `layer.${i}.`);
 }
 

@@ -2,14 +2,22 @@
 import { floats } from '../harness/values.ts';
 import type { Work } from '../harness/work.ts';
 
-/** `a @ b` of two n×n matrices, both given anew, so that nothing can be packed before the clock starts. */
-export function matmul(n: number): Work {
+/** Bytes of so many floats that are read, and as many that are written. */
+const through = (length: number) => ({ read: 4 * length, written: 4 * length });
+
+/**
+ * `a @ b` of two n×n matrices. Both are given anew, so that nothing can be packed before the clock starts; with `weights: true` only
+ * `a` is, and `b` may be laid out as the engine likes it.
+ */
+export function matmul(n: number, { weights = false } = {}): Work {
+  const b = floats([n, n]);
   return {
-    name: `matmul ${n}³`,
+    name: weights ? `matmul ${n}³ with weights` : `matmul ${n}³`,
     place: 'cpu',
     flops: 2 * n ** 3,
-    params: {},
-    inputs: { a: floats([n, n]), b: floats([n, n]) },
+    moves: { read: 8 * n * n, written: 4 * n * n },
+    params: weights ? { b } : {},
+    inputs: { a: floats([n, n]), ...(!weights && { b }) },
     programs: {
       sinter: ({ matmul }, t) => ({ output: matmul(t('a'), t('b')) }),
       tfjs: (tf, t) => tf.matMul(t('a'), t('b')),
@@ -25,6 +33,8 @@ export function softmax(rows: number, columns: number): Work {
   return {
     name: `softmax ${rows}×${columns}`,
     place: 'cpu',
+    moves: through(rows * columns),
+    instructions: 19 * rows * columns, // largest, difference, exp, sum, scale
     params: {},
     inputs: { x: floats([rows, columns], 2) },
     programs: {
@@ -42,6 +52,8 @@ export function layerNorm(rows: number, columns: number): Work {
   return {
     name: `layer norm ${rows}×${columns}`,
     place: 'cpu',
+    moves: through(rows * columns),
+    instructions: 5 * rows * columns,
     params: { scale: floats([columns], 0.1, 1), shift: floats([columns]) },
     inputs: { x: floats([rows, columns], 2) },
     programs: {
@@ -71,6 +83,8 @@ export function gelu(length: number): Work {
   return {
     name: `gelu(x·a+b) ${length / 2 ** 20}M`,
     place: 'cpu',
+    moves: through(length),
+    instructions: 19 * length, // a multiply-add, erf, 1 + erf, two products
     params: {},
     inputs: { x: floats([length], 2) },
     programs: {
