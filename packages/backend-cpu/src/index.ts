@@ -8,6 +8,7 @@ import type { Backend } from '@sinter/compiler';
 import { BackendError } from '@sinter/compiler/artifact';
 import { buildArtifact } from './build.ts';
 import { buildNative } from './native/build.ts';
+import { machine } from './machine.ts';
 import { describeNative } from './native/describe.ts';
 import type { CpuRuntimeOptions } from './runtime/index.ts';
 import { cpuRuntime } from './runtime/index.ts';
@@ -47,8 +48,8 @@ export function cpu(options: CpuOptions = {}): Backend {
   if (target === 'wasm') return wasm(options);
   try {
     const runtime = nativeRuntime(options);
-    const machine = describeNative(runtime);
-    return { ...runtime, version, target: machine, build: async (plan) => buildNative(plan, machine) };
+    const described = describeNative(runtime);
+    return { ...runtime, version, target: described, machine, build: async (plan) => buildNative(plan, described) };
   } catch (error) {
     if (target === 'native' || !(error instanceof BackendError)) throw error;
     if (!warned.has(error.message)) console.warn(`${error.message}. Taking WebAssembly.`);
@@ -63,6 +64,7 @@ function wasm(options: CpuRuntimeOptions): Backend {
     ...runtime,
     version,
     target: describeCpu(runtime),
+    machine,
     build: async (plan, { portable = true } = {}) =>
       buildArtifact(plan, { plain: portable || !runtime.fma, fma: portable || runtime.fma }),
   };

@@ -7,6 +7,7 @@ import type { Artifact, Backend, LoadOptions } from '@sinter/compiler';
 import { buildArtifact } from './build.ts';
 import { describeGpu } from './describe.ts';
 import type { WebgpuOptions, WebgpuProgram } from './runtime/index.ts';
+import { findAdapter } from './runtime/host.ts';
 import { webgpuRuntime } from './runtime/index.ts';
 
 export type { AdapterOptions, DeviceInfo, WebgpuOptions, WebgpuProgram, WebgpuRuntime } from './runtime/index.ts';
@@ -25,6 +26,15 @@ export interface WebgpuBackend extends Backend {
  */
 export function webgpu(options: WebgpuOptions = {}): WebgpuBackend {
   const target = describeGpu(options.device);
-  // The cache knows our packages by itself.
-  return { ...webgpuRuntime(options), version: '1', target, build: async (plan) => buildArtifact(plan, target) };
+  return {
+    ...webgpuRuntime(options),
+    // The cache knows our packages by itself.
+    version: '1',
+    target,
+    async machine() {
+      const { vendor, architecture, description } = options.device?.adapterInfo ?? (await findAdapter(options)).info;
+      return [vendor, architecture, description].join(' ');
+    },
+    build: async (plan) => buildArtifact(plan, target),
+  };
 }

@@ -24,6 +24,11 @@ export interface Backend extends Runtime {
    */
   readonly version?: string;
   /**
+   * What tells this machine apart from others that have the same target: the model of its processor, the engine, the name of the GPU.
+   * What tuning finds is kept under it. Default: the target says it all.
+   */
+  machine?(): Promise<string>;
+  /**
    * Whether the backend runs a region its own way, with a library of its machine. It is asked about every contraction that
    * has rows and columns. What it claims comes as a kernel by itself: its `region` says what it is, its buffers are the two
    * operands and the result, each contiguous and row-major, and its body is a plain loop that computes the same. What

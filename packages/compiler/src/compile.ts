@@ -10,6 +10,9 @@ import type { PlanOptions } from './make-plan.ts';
 import { makePlan } from './make-plan.ts';
 import { originsOf, updatesOf } from './origins.ts';
 import type { Region } from './region.ts';
+import { schedulesOf } from './schedule/kernel-shape.ts';
+import type { Tuning } from './tune/tune-graph.ts';
+import { schedulesFor } from './tune/tune-graph.ts';
 
 /** Options of {@link build}. */
 export interface BuildOptions extends PlanOptions {
@@ -18,6 +21,11 @@ export interface BuildOptions extends PlanOptions {
    * Not asked with `trace`, with functions among the options, for graphs with ops of your own, and for backends without a `version`. Default: none.
    */
   readonly cache?: Cache | undefined;
+  /**
+   * Whether kernels are cut as measurements on this machine say. `true`, or {@link TuneOptions}: what the cache does not know is
+   * measured now, which needs the device that programs run on. `'cached'`: what the cache knows is used. Default: `false`.
+   */
+  readonly tune?: Tuning;
 }
 
 /** Options of {@link compile}. */
@@ -44,9 +52,11 @@ export async function compile(g: Graph, backend: Backend, options: CompileOption
 async function buildFor(
   g: Graph,
   backend: Backend,
-  { cache, ...plan }: BuildOptions,
+  { cache, tune = false, ...options }: BuildOptions,
   code: CodeOptions,
 ): Promise<Artifact> {
+  const schedules = await schedulesFor(g, backend, tune, options, cache);
+  const plan = { ...options, ...(schedules && { schedules }) };
   const { name, version, target } = backend;
   const key =
     cache && version !== undefined && !plan.trace
@@ -56,7 +66,7 @@ async function buildFor(
     const claims = backend.claims && ((region: Region): boolean => backend.claims!(region));
     const planned = makePlan(g, target, { ...(claims && { claims }), ...plan });
     const artifact = await backend.build(planned.plan, code);
-    return { updates: updatesOf(planned.plan), origins: originsOf(planned), ...artifact };
+    return { updates: updatesOf(planned.plan), origins: originsOf(planned), ...schedulesOf(planned), ...artifact };
   };
   return cache && key !== undefined ? cached(cache, key, make) : make();
 }

@@ -47,4 +47,8 @@ export type { VerifyOptions } from './loop/verify.ts';
 export { verifyKernel, verifyPlan } from './loop/verify.ts';
 export type { OptimizeOptions } from './loop/optimize.ts';
 export { optimize } from './loop/optimize.ts';
+export type { Schedule, Schedules } from './schedule/kernel-shape.ts';
 export type { CpuTile, GpuTile, Tile, TileBlocks } from './schedule/tiles.ts';
+export type { Tuned, TunedShape, TuneOptions } from './tune/tune.ts';
+export type { Tuning } from './tune/tune-graph.ts';
+export { tune } from './tune/tune.ts';

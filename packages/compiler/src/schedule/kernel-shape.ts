@@ -50,3 +50,12 @@ export function withSchedule(ctx: ScheduleContext, group: Group): ScheduleContex
   const schedule = shape === undefined ? undefined : ctx.schedules[shape];
   return schedule ? { ...ctx, tile: { ...ctx.tile, ...schedule } } : ctx;
 }
+
+/** Those of the given schedules that kernels of a plan have, as a member of an artifact. */
+export function schedulesOf({ context }: { readonly context: ScheduleContext }): { readonly schedules?: Schedules } {
+  const { schedules, fused } = context;
+  if (!schedules) return {};
+  const shapes = new Set(fused.groups.map((group) => kernelShape(context, group)));
+  const used = Object.entries(schedules).filter(([shape]) => shapes.has(shape));
+  return used.length > 0 ? { schedules: Object.fromEntries(used) } : {};
+}
