@@ -4,6 +4,7 @@ import type { Tensor } from '@sinter/ir';
 import { evaluate, gradients, graph, input, linear, mean, mul, square, state, sub } from '@sinter/ir';
 import { expect, test } from 'vitest';
 import { cpu, cpuRuntime } from '../src/index.ts';
+import { nativeCompiler } from '../src/native/kernel.test.kit.ts';
 import { missingFeature, requiredFeatures } from '../src/runtime/host.ts';
 
 const [x, w] = [input('x', ['batch', 6]), state('w', [4, 6])];
@@ -53,4 +54,30 @@ test('a kernel tells what it computes', async () => {
   const artifact = await build(forward, cpu({ threads: 1 }));
   expect(artifact.origins!.flat().join('\n')).toMatch(/contract → f32\[batch, 4\] from .*x/);
   expect(artifact.updates).toEqual([]);
+});
+
+test.each(['wasm', 'native'] as const)('what is prepared: kept, counted, not in profiles; %s', async (target) => {
+  if (target === 'native' && !nativeCompiler()) return console.log('skipped: there is no C compiler');
+  const backend = cpu({ target, threads: 2 });
+  const artifact = await build(forward, backend);
+  expect(artifact.prepare).toBe(1);
+  const inputs = { x: { data: numbers(600), shape: [100, 6] } };
+  await using program = await backend.load(artifact);
+  // A runtime that knows nothing of it runs all steps, with what would be kept in the arena.
+  const { prepare: _, ...unaware } = artifact;
+  await using other = await backend.load(unaware);
+  for (const weights of [numbers(24), numbers(24).reverse()]) {
+    for (const p of [program, other]) await p.state.write('w', weights);
+    for (let run = 0; run < 2; run++)
+      expect((await program.run(inputs))['y']!.data).toEqual((await other.run(inputs))['y']!.data);
+  }
+  const [kept, every] = [await program.profile(inputs), await other.profile(inputs)];
+  expect(kept.outputs).toEqual(every.outputs);
+  expect(kept.steps.map(({ step, kernel }) => ({ step, kernel }))).toEqual(
+    every.steps.slice(1).map(({ step, kernel }) => ({ step, kernel })),
+  );
+  expect(kept.steps.every(({ ms }) => ms > 0)).toBe(true);
+  const [own, bare] = [program.memory({ batch: 100 }), other.memory({ batch: 100 })];
+  expect(own.state - bare.state).toBe(bare.arena - own.arena);
+  expect(own.state).toBeGreaterThan(bare.state);
 });

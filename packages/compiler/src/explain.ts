@@ -14,7 +14,7 @@ export interface ExplainedStep {
   readonly kernel: string;
   /** Whether it is run once only, because it gives the same in every run. */
   readonly once?: true;
-  /** What is computed and stored here, and what is inlined into it. */
+  /** What is computed and stored, or packed, here, and what is inlined into it: of an operand that is packed, its prologue. */
   readonly stores: readonly string[];
   readonly inlines: readonly string[];
   readonly flops: number;
@@ -73,13 +73,19 @@ export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainO
     const kernel = plan.kernels[step.kernel]!;
     const scheduled = planned.steps[i]?.scheduled;
     const members = scheduled?.computes ?? [];
+    const packs = scheduled?.packs;
+    // An operand that lies in a buffer is packed as it is.
+    const prologue = packs && !isData(packs) && !fused.stored.has(packs) ? [packs] : [];
     const stored = planned.steps[i]?.group.outputs.filter((t) => members.includes(t)) ?? [];
     return {
       step: i,
       kernel: kernel.name,
       ...(i < prepare && { once: true as const }),
-      stores: stored.map((t) => `${show(t)} (${fused.stored.get(t) ?? ''})`),
-      inlines: inlinedInto(members, fused.stored, new Set(stored)).map((t) => t.op.name),
+      stores: [
+        ...stored.map((t) => `${show(t)} (${fused.stored.get(t) ?? ''})`),
+        ...(packs ? [`${show(packs)} (packed)`] : []),
+      ],
+      inlines: inlinedInto(packs ? prologue : members, fused.stored, new Set(stored)).map((t) => t.op.name),
       flops: evaluateSize(kernel.cost.flops, at),
       bytes: evaluateSize(kernel.cost.bytes, at),
       ...(times && i >= prepare && { ms: times[i - prepare]!.ms }),

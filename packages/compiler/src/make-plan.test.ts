@@ -5,6 +5,7 @@ import { compile } from './compile.ts';
 import { explain } from './explain.ts';
 import { interpreter } from './loop/backend.ts';
 import { printKernel } from './loop/print.ts';
+import { verifyPlan } from './loop/verify.ts';
 import { makePlan } from './make-plan.ts';
 import { adam, feedForward, layerNormGradients, maskedSoftmax, numbers, trainingStep } from './models.test.kit.ts';
 import type { Tile } from './schedule/tiles.ts';
@@ -239,6 +240,47 @@ test('explain says what was stored and why, and what it costs', () => {
   expect(String(timed)).toMatch(/ ms +GFLOP\/s /);
   expect(() => explain(planned, { batch: 2, seq: 5 }, { times: [...steps, ...steps] })).toThrow(/the times are of/);
   expect(() => explain(planned)).toThrow(/give a value for the run-time size/);
+});
+
+test('what gives the same in every run is run once, and explain says what is kept', () => {
+  const [w, v] = [ir.state('w', [8, 16]), ir.state('v', [16, 8])];
+  const hidden = ir.matmul(ir.input('x', ['batch', 8]), ir.mul(w, 0.5)) as ir.Tensor;
+  const rows = ir.embedding(ir.input('ids', ['ids'], 'i32'), ir.state('table', [5, 8]));
+  const g = ir.graph('prepared', {
+    outputs: { y: ir.matmul(hidden, v), gathered: ir.contract('id,ie->de', rows, rows) },
+    updates: { v: ir.add(v, 1) },
+  });
+  const planned = makePlan(g, target);
+  const { plan } = planned;
+  const once = plan.steps.slice(0, plan.prepare).map(({ kernel }) => plan.kernels[kernel]!.name);
+  // The scaled weight and its packing; what is updated, or comes from inputs, is packed in every run.
+  expect(once).toEqual(['map_mul', 'pack_b']);
+  const e = explain(planned, { batch: 4, ids: 3 });
+  expect(e.steps.map((s) => s.once ?? false)).toEqual(plan.steps.map((_, i) => i < 2));
+  const [packed] = e.steps.filter((s) => s.kernel === 'pack_b');
+  expect(packed!.stores).toEqual(['mul f32[8, 16] (packed)']);
+  expect(e.steps.some((s) => s.stores.join().includes('gather') && s.inlines.includes('gather'))).toBe(true);
+  expect(e.preparedBytes).toBe(4 * 8 * 16);
+  expect(e.stateBytes).toBe(4 * (8 * 16 + 16 * 8 + 5 * 8));
+  expect(String(e)).toMatch(/0\.0 MiB prepared from them/);
+  // Not kept: the scaled weight, which only the packing reads.
+  const bare = explain(makePlan(g, target, { prepare: false }), { batch: 4, ids: 3 });
+  expect(bare.preparedBytes).toBe(0);
+  expect(bare.flops).toBeGreaterThan(e.flops);
+  expect(makePlan(g, { ...target, prepares: false }).plan.prepare).toBeUndefined();
+});
+
+test('a plan that would keep what changes is refused', () => {
+  const w = ir.state('w', [4, 16]);
+  const { plan } = makePlan(
+    ir.graph('g', { outputs: { y: ir.matmul(ir.input('x', ['n', 4]), w) }, updates: { w: ir.add(w, 1) } }),
+    target,
+  );
+  expect(plan.prepare).toBeUndefined();
+  expect(() => verifyPlan({ ...plan, prepare: 1 })).toThrow(/writes 'w', which steps that are run once depend on/);
+  expect(() => verifyPlan({ ...plan, prepare: 9 })).toThrow(/prepare is 9, the plan has \d steps/);
+  const read = makePlan(ir.graph('g', { outputs: { y: ir.matmul(ir.input('x', [20, 4]), w) } }), target).plan;
+  expect(() => verifyPlan({ ...read, prepare: 2 })).toThrow(/is run once and reads 'x', whose role is input/);
 });
 
 test('the trace sees every stage', () => {

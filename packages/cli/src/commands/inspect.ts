@@ -1,5 +1,5 @@
 /** `sinter inspect`: what a `.sinter` file holds and needs, as tables or as JSON. Nothing is run. */
-import { openBundle, peakBytes } from '@sinter/compiler/artifact';
+import { evaluateSize, fixedSizes, keepPrepared, openBundle, peakBytes } from '@sinter/compiler/artifact';
 import type { Artifact, Manifest, ManifestState, SizeJson, TensorInfo } from '@sinter/compiler/artifact';
 import { dtypeBytes, showShape } from '@sinter/ir';
 import { Command } from 'commander';
@@ -26,10 +26,11 @@ interface PartUse {
   readonly file?: string;
 }
 
-/** A kernel, how many steps of a run are calls of it, and the graph nodes that it computes. */
+/** A kernel, how many steps of every run are calls of it and how many of those that are run once, and the graph nodes that it computes. */
 interface KernelUse {
   readonly kernel: string;
   readonly steps: number;
+  readonly once: number;
   readonly computes: readonly string[];
 }
 
@@ -37,6 +38,8 @@ interface KernelUse {
 interface EntryMemory {
   /** State and constants, which outlive runs. */
   readonly kept: number;
+  /** What is prepared from them once, as packed weights, and outlives runs too; of runtimes that do not prepare, runs take it. */
+  readonly prepared: number;
   /** What a run takes at least beside that, over the run-time sizes. */
   readonly run: SizeJson;
   /** What runs take, at some sizes. */
@@ -111,15 +114,25 @@ function memoryOf(manifest: Manifest, artifact: Artifact, entry: string, sizes: 
   if (largest && free.length > 0) at.push(largest);
   return {
     kept: stateBytes + constantBytes,
+    prepared: preparedBytes(artifact),
     run,
     at: at.map((of) => ({ sizes: of, bytes: peakBytes(artifact, of) })),
   };
 }
 
-function kernelsOf({ kernels, steps, origins }: Artifact): KernelUse[] {
+function preparedBytes(artifact: Artifact): number {
+  const fixed = fixedSizes(artifact.dims);
+  return keepPrepared(artifact)
+    .buffers.filter(({ role }) => role === 'prepared')
+    .reduce((sum, { dtype, length }) => sum + dtypeBytes[dtype] * evaluateSize(length, fixed), 0);
+}
+
+function kernelsOf({ kernels, steps, prepare = 0, origins }: Artifact): KernelUse[] {
+  const calls = (of: Artifact['steps'], kernel: number): number => of.filter((step) => step.kernel === kernel).length;
   return kernels.map((kernel, i) => ({
     kernel,
-    steps: steps.filter((step) => step.kernel === i).length,
+    steps: calls(steps.slice(prepare), i),
+    once: calls(steps.slice(0, prepare), i),
     computes: origins?.[i] ?? [],
   }));
 }
@@ -169,7 +182,7 @@ function show({ file, bytes, manifest, parts, kernels, memory }: Inspection, all
   ].join('');
 }
 
-function showEntry(manifest: Manifest, name: string, { kept, run, at }: EntryMemory): string {
+function showEntry(manifest: Manifest, name: string, { kept, prepared, run, at }: EntryMemory): string {
   const { dims, inputs, outputs, updates, requires } = manifest.entries[name]!;
   const sizes = Object.entries(dims).map(([dim, range]) => `${dim}=${showDim(range)}`);
   const ports = [...portRows('in', inputs), ...portRows('out', outputs)];
@@ -182,7 +195,7 @@ function showEntry(manifest: Manifest, name: string, { kept, run, at }: EntryMem
   const lines = [
     `  changes ${changed}`,
     `  needs ${needs.join(', ') || 'nothing special'}`,
-    `  keeps ${showBytes(kept)} of state and constants; a run takes besides`,
+    `  keeps ${showBytes(kept)} of state and constants${prepared > 0 ? `, ${showBytes(prepared)} prepared from them` : ''}; a run takes besides`,
     ...showMemory(run, at),
   ];
   return section(
@@ -240,11 +253,14 @@ function beginning({ from }: ManifestState): string {
 const firstOrigins = 3;
 
 function showKernels(uses: readonly KernelUse[], all: boolean): string {
-  const rows = uses.flatMap(({ kernel, steps, computes }) => {
+  const rows = uses.flatMap(({ kernel, steps, once, computes }) => {
     const shown = all || computes.length <= firstOrigins + 1 ? computes : computes.slice(0, firstOrigins);
     const left = computes.length - shown.length;
     const [first = '', ...more] = left > 0 ? [...shown, `… and ${left} more`] : shown;
-    return [[kernel, String(steps), first], ...more.map((text) => ['', '', text])];
+    const often = [steps > 0 ? `${steps}` : '', once > 0 ? `${once} once` : '']
+      .filter((text) => text !== '')
+      .join(' + ');
+    return [[kernel, often, first], ...more.map((text) => ['', '', text])];
   });
   return table(['kernel', 'steps', 'computes'], rows, ['steps']);
 }

@@ -13,6 +13,7 @@ test('what is read is what was written', async () => {
   const reader = await openBundle(bytesSource(await bundleBytes(bundle)));
   for (const [name, artifact] of Object.entries(bundle.entries)) expect(await reader.artifact(name)).toEqual(artifact);
   expect(await reader.file('config.json')).toEqual(bundle.files!['config.json']);
+  expect((await reader.artifact('forward')).prepare).toBe(1);
   expect(reader.manifest.source).toEqual(bundle.source);
   expect(reader.manifest.entries['forward']?.updates).toEqual([]);
   expect(reader.manifest.entries['train_step']?.updates).toEqual(['w', 'b', 'steps']);

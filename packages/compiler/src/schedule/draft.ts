@@ -30,6 +30,8 @@ export interface Scheduled {
   readonly overwritable: ReadonlySet<Tensor>;
   /** The tensors that are computed here, for `explain`. */
   readonly computes: readonly Tensor[];
+  /** The operand that is packed here, for `explain`. */
+  readonly packs?: Tensor;
 }
 
 /** What every template gets. */
@@ -85,6 +87,7 @@ export interface CloseOptions {
   /** The buffers that must not be overwritten, where the others are read only at the index that is written. */
   readonly keep?: ReadonlySet<string>;
   readonly computes?: readonly Tensor[];
+  readonly packs?: Tensor;
 }
 
 /** A kernel in the making. */
@@ -155,6 +158,7 @@ export function draft(
             : [],
         ),
         computes: extra.computes ?? group?.members ?? [],
+        ...(extra.packs && { packs: extra.packs }),
       };
     },
   };

@@ -56,7 +56,7 @@ export function pack(ctx: ScheduleContext, p: Product, side: 'a' | 'b', width: n
       ]),
     ],
     ix.mul(ix.product([size(p.batch), axis, size(p.k)]), ix.int(operations([value]))),
-    { computes: [] },
+    { computes: [], packs: t },
   );
 }
 
