@@ -11,7 +11,7 @@ import { simplifyGraph } from './pipeline.ts';
 import type { Plan } from './plan.ts';
 import type { Region } from './region.ts';
 import type { Scheduled, ScheduleContext } from './schedule/draft.ts';
-import { schedule } from './schedule/index.ts';
+import { scheduleAll } from './schedule/equal.ts';
 import type { Schedules } from './schedule/kernel-shape.ts';
 import type { Tile } from './schedule/tiles.ts';
 import { worthRecomputing } from './schedule/tiles.ts';
@@ -134,9 +134,7 @@ function planFused(
     ...(options.tile && { tile: options.tile }),
     ...(options.schedules && { schedules: options.schedules }),
   };
-  const steps: PlanStep[] = fused.groups.flatMap((group) =>
-    schedule(ctx, group).map((scheduled) => ({ group, scheduled })),
-  );
+  const steps: PlanStep[] = scheduleAll(ctx);
   options.trace?.(
     'schedule',
     steps.map((s) => s.scheduled),

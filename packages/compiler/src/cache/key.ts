@@ -7,6 +7,7 @@ import { graphRoots, ops, topological } from '@sinter/ir';
 import { asBytes } from '../artifact/elements.ts';
 import { sha256 } from '../artifact/manifest.ts';
 import { contractVersion } from '../artifact/runtime.ts';
+import { plainText } from '../plain.ts';
 
 /**
  * The key of what `graph` becomes with these settings (the target, the options of planning, the backend's version), as plain data;
@@ -14,7 +15,7 @@ import { contractVersion } from '../artifact/runtime.ts';
  */
 export async function artifactKey(graph: Graph, settings: unknown): Promise<string | undefined> {
   const constants: Data[] = [];
-  const text = joined(() => [contractVersion, written(settings), writtenGraph(graph, constants)]);
+  const text = joined(() => [contractVersion, plainText(settings, unknowable), graphText(graph, constants)]);
   if (text === undefined) return undefined;
   const hashes: string[] = [];
   for (const data of constants) hashes.push(await sha256(asBytes(data)));
@@ -22,6 +23,10 @@ export async function artifactKey(graph: Graph, settings: unknown): Promise<stri
 }
 
 class Unknowable extends Error {}
+
+function unknowable(): never {
+  throw new Unknowable();
+}
 
 function joined(parts: () => readonly (string | number)[]): string | undefined {
   try {
@@ -32,41 +37,22 @@ function joined(parts: () => readonly (string | number)[]): string | undefined {
   }
 }
 
-function writtenGraph(g: Graph, constants: Data[]): string {
+function graphText(g: Graph, constants: Data[]): string {
   const ids = new Map<Tensor, number>();
+  const data = (x: object): string => (ArrayBuffer.isView(x) ? `#${constants.push(x as Data)}` : unknowable());
   // Nodes of one op often have the same attributes object, or a few of them.
   const attributes = new Map<unknown, string>();
   const lines: string[] = [g.name];
   const records = [g.inputs, g.state, g.outputs, g.updates];
   const all = [...records.flatMap((record) => Object.values(record)), ...graphRoots(g)];
   for (const t of topological(all)) {
-    if (ops.get(t.op.name) !== t.op) throw new Unknowable();
+    if (ops.get(t.op.name) !== t.op) unknowable();
     let attrs = attributes.get(t.attrs);
-    if (attrs === undefined) attributes.set(t.attrs, (attrs = written(t.attrs, constants)));
+    if (attrs === undefined) attributes.set(t.attrs, (attrs = plainText(t.attrs, data)));
     lines.push(`${t.op.name} ${t.inputs.map((x) => ids.get(x)).join()} ${t.dtype} ${JSON.stringify(t.shape)} ${attrs}`);
     ids.set(t, ids.size);
   }
   for (const record of records)
     lines.push(JSON.stringify(Object.entries(record).map(([name, t]) => [name, ids.get(t)])));
   return lines.join('\n');
-}
-
-/** Plain data as text: every value as it is (numbers to the bit), members and elements of sets in the order of their names. */
-function written(x: unknown, constants?: Data[]): string {
-  if (typeof x === 'number') return Object.is(x, -0) ? '-0' : String(x);
-  if (typeof x === 'function' || typeof x === 'symbol') throw new Unknowable();
-  if (typeof x !== 'object' || x === null) return x === undefined ? 'undefined' : JSON.stringify(x);
-  if (ArrayBuffer.isView(x)) {
-    if (!constants) throw new Unknowable();
-    constants.push(x as Data);
-    return `#${constants.length}`;
-  }
-  if (Array.isArray(x)) return `[${x.map((y) => written(y, constants)).join()}]`;
-  if (x instanceof Set || x instanceof Map)
-    return `{${[...x]
-      .map((y) => written(y, constants))
-      .sort()
-      .join()}}`;
-  const names = Object.keys(x).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${written((x as Record<string, unknown>)[name], constants)}`).join()}}`;
 }

@@ -7,6 +7,10 @@ import { load } from './language.ts';
 import { optimize } from './optimize.ts';
 import { exprKey, mapExprs, partsOf, usesName, withExprs, withParts } from './walk.ts';
 
+/** Kernels are made once for all that do the same, and so are what they become and the texts that find them. */
+const mergedKernels = new WeakMap<Kernel, Map<string, Kernel>>();
+const keys = new WeakMap<Kernel, string>();
+
 /** A buffer that a kernel reads under one name and writes under another becomes one that it updates. */
 export function mergeAliases(
   kernel: Kernel,
@@ -14,15 +18,21 @@ export function mergeAliases(
 ): { readonly kernel: Kernel; readonly bound: readonly number[] } {
   const first = bound.map((b) => bound.indexOf(b));
   if (first.every((f, i) => f === i)) return { kernel, bound };
+  let known = mergedKernels.get(kernel);
+  if (!known) mergedKernels.set(kernel, (known = new Map<string, Kernel>()));
+  let merged = known.get(first.join());
+  if (!merged) known.set(first.join(), (merged = merge(kernel, first)));
+  return { kernel: merged, bound: bound.filter((_, i) => first[i] === i) };
+}
+
+/** `first` says for each buffer which one it is the same as. */
+function merge(kernel: Kernel, first: readonly number[]): Kernel {
   const names = new Map(kernel.buffers.map((b, i) => [b.name, kernel.buffers[first[i]!]!.name]));
   const rename = (name: string): string => names.get(name) ?? name;
   const buffers = kernel.buffers.flatMap((b, i) =>
     first[i] !== i ? [] : [{ ...b, access: first.filter((f) => f === i).length > 1 ? ('update' as const) : b.access }],
   );
-  return {
-    kernel: { ...kernel, body: renameBuffers(kernel.body, rename), buffers },
-    bound: bound.filter((_, i) => first[i] === i),
-  };
+  return { ...kernel, body: renameBuffers(kernel.body, rename), buffers };
 }
 
 function renameBuffers(body: readonly Stmt[], rename: (name: string) => string): Stmt[] {
@@ -55,6 +65,12 @@ export function finishKernel(kernel: Kernel, target: Target, dims: Readonly<Reco
 
 /** A text that is equal for kernels that do the same on their buffers. */
 export function kernelKey(kernel: Kernel): string {
+  let key = keys.get(kernel);
+  if (key === undefined) keys.set(kernel, (key = textOf(kernel)));
+  return key;
+}
+
+function textOf(kernel: Kernel): string {
   const ids = new Map<string, number>();
   const seen = new Map<LoopExpr, number>();
   const id = (x: LoopExpr): number => {

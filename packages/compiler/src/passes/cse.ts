@@ -1,5 +1,6 @@
 /** Common subexpressions: nodes with the same op, operands and attributes become one node. */
 import type { Graph, Tensor } from '@sinter/ir';
+import { plainText } from '../plain.ts';
 import { rewriteGraph } from './rewrite.ts';
 
 /** Merges equal nodes. */
@@ -13,10 +14,7 @@ export function mergeEqual(g: Graph): Graph {
   };
   const seen = new Map<string, Tensor>();
   return rewriteGraph(g, (t) => {
-    const attrs = JSON.stringify(t.attrs, (_, v: unknown) =>
-      ArrayBuffer.isView(v) ? `data ${idOf(v)}` : typeof v === 'number' && !Number.isFinite(v) ? String(v) : v,
-    );
-    const key = `${idOf(t.op)}(${t.inputs.map(idOf).join()})${attrs}`;
+    const key = `${idOf(t.op)}(${t.inputs.map(idOf).join()})${plainText(t.attrs, (data) => `#${idOf(data)}`)}`;
     const known = seen.get(key);
     if (known) return known;
     seen.set(key, t);
