@@ -90,7 +90,7 @@ export function makePlan(g: Graph, target: Target, options: PlanOptions = {}): P
       );
   }
   const dims = rangesOf(g, options);
-  const simple = simplifyGraph(g, options.trace);
+  const simple = simplifyGraph(g, options.trace, target.kind);
   const planWith = (inPlace: boolean): Planned => planFused(g, simple, target, dims, options, inPlace);
   const planned = planWith(true);
   // State that is read later than it is replaced is copied after all: then some kernel may bind more than was counted.
@@ -124,6 +124,7 @@ function planFused(
     dims,
     join: options.fuse !== false,
     attention: options.attention ?? (target.kind === 'cpu' ? 'auto' : 'stored'),
+    walks: target.kind === 'cpu',
     ...(options.claims && { claims: options.claims }),
   });
   options.trace?.('fuse', fused);

@@ -22,6 +22,7 @@ import { recomputedOperands } from './recompute.ts';
 import { contractOperands, extendEpilogue, limitDepth, worthStoring } from './store.ts';
 import type { Attention } from './transient.ts';
 import { findTransients, isKept, noTransients } from './transient.ts';
+import { mergeWalks } from './walk.ts';
 
 /** The result of {@link fuse}. */
 export interface Fused {
@@ -74,6 +75,8 @@ export interface FuseOptions {
   readonly claims?: (region: Region) => boolean;
   /** How matrices of attention scores are treated. Default `stored`: the templates of the target must know what is transient. */
   readonly attention?: Attention;
+  /** Whether the templates of the target can walk scores for several groups in one kernel. Default `false`. */
+  readonly walks?: boolean;
 }
 
 /** Groups a graph. */
@@ -85,6 +88,7 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
     join = true,
     claims = () => false,
     attention = 'stored',
+    walks = false,
   } = options;
   const graph = separateRoots(splitConcats(input, maxBindings));
   const roots = new Set(graphRoots(graph));
@@ -107,7 +111,7 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
     else if (roots.has(t)) stored.set(t, 'root');
     else if (!join && !isData(t)) stored.set(t, 'not fused');
   }
-  for (const [t, why] of contractOperands([...transient.keys(), ...own], again)) stored.set(t, why);
+  for (const [t, why] of contractOperands([...transient.keys(), ...own], again, join ? recompute : 0)) stored.set(t, why);
   for (const t of regions.keys()) for (const x of t.inputs) storeOperand(x, stored);
   if (join) for (const t of own) extendEpilogue(t, index, consumers, stored);
   cutExpressions(order, stored, maxBindings);
@@ -121,7 +125,8 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
   for (;;) {
     cutExpressions(order, stored, maxBindings);
     if (isKept(stored, transients)) return withStoredScores(input, options, transient.keys());
-    const grouping = groupAll(order, index, stored, depth, alone, regions, blocks);
+    const apart = groupAll(order, index, stored, depth, alone, regions, blocks);
+    const grouping = walks ? mergeWalks(apart, { stored, transient, dims: options.dims }) : apart;
     const more = worthStoring(order, consumers, stored, grouping, again);
     if (more.length > 0) {
       for (const t of more) stored.set(t, 'read by several kernels');

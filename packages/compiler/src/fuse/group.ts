@@ -16,6 +16,8 @@ export interface Group {
   readonly reduced?: { readonly shape: Shape; readonly axes: readonly number[] };
   /** Contractions that the backend runs its own way: the group holds nothing else. */
   readonly region?: Region;
+  /** Where it is made of groups that walk the same matrix of scores: what those are, and how many members each has. See `fuse/walk.ts`. */
+  readonly parts?: readonly (Pick<Group, 'kind' | 'full'> & { readonly count: number })[];
   /** Tensors computed here, operands first. */
   readonly members: Tensor[];
   /** The members that others read, and so are stored. */

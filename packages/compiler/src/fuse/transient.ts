@@ -67,25 +67,27 @@ export function findTransients(order: readonly Tensor[], options: TransientOptio
   const again = new Set<Tensor>();
   /** Which axes make the batch, by shape: kernels of rows walk all scores of a shape together. */
   const batchOf = new Map<string, string>();
-  for (const t of order) {
-    const found = scoresOf(t, options);
-    if (!found) continue;
-    const { rows, columns, batch, cone } = found;
+  const found = order.flatMap((t) => scoresOf(t, options) ?? []);
+  const consider = ({ t, rows, columns, batch, cone }: Scores): void => {
     const shape = t.shape.join();
     if (batchOf.has(shape) && batchOf.get(shape) !== batch) {
       refused.set(t, 'their batch is not that of other scores');
-      continue;
+      return;
     }
     batchOf.set(shape, batch);
     const least = (d: readonly Dim[]): number => leastSize(d, options.dims);
     if (options.attention === 'auto' && least(rows) * least(columns) < longSequence ** 2) {
       refused.set(t, `quicker where there are fewer than ${longSequence} × ${longSequence}`);
-      continue;
+      return;
     }
     contractions.set(t, 'computed again, tile by tile, where they are read');
     for (const x of cone) derived.add(x);
     for (const x of madeOf(cone, t.shape)) again.add(x);
-  }
+  };
+  for (const scores of found) if (scores.rowsAreReduced) consider(scores);
+  // What only meets such scores on the way to a product: the gradient of probabilities.
+  for (const scores of found)
+    if (!scores.rowsAreReduced && [...scores.cone].some((x) => derived.has(x))) consider(scores);
   return { contractions, refused, derived, again };
 }
 
@@ -106,17 +108,19 @@ export function isKept(stored: ReadonlyMap<Tensor, string>, { derived }: Transie
 }
 
 interface Scores {
+  readonly t: Tensor;
   readonly rows: readonly Dim[];
   readonly columns: readonly Dim[];
   /** The positions of the axes that are neither. */
   readonly batch: string;
   /** The contraction, and the maps of it that are inlined in its readers. */
   readonly cone: ReadonlySet<Tensor>;
+  readonly rowsAreReduced: boolean;
 }
 
 /**
  * The matrix of scores that a contraction computes: a batch of products with a short inner axis, read by reductions of its rows and
- * otherwise by contractions over its rows or columns alone.
+ * by contractions over its rows or columns alone.
  */
 function scoresOf(t: Tensor, { dims, roots, consumers, isRegion }: TransientOptions): Scores | undefined {
   if (t.op.kind !== 'contract' || t.dtype !== 'f32' || roots.has(t) || isRegion(t)) return undefined;
@@ -141,7 +145,7 @@ function scoresOf(t: Tensor, { dims, roots, consumers, isRegion }: TransientOpti
     }
   }
   const batch = labels.batch.map((l) => labels.out.indexOf(l)).join();
-  return rowsAreReduced ? { rows: others.map(size), columns: last.map(size), batch, cone } : undefined;
+  return { t, rows: others.map(size), columns: last.map(size), batch, cone, rowsAreReduced };
 }
 
 /** Whether a contraction reads `x`, of the shape of the scores, as matrices of the same batch, and writes rows that are short. */
@@ -167,7 +171,8 @@ function sizesOf(t: Tensor, labels: Labels): (label: string) => Dim {
   return (l) => sizes.get(l)!;
 }
 
-function leastSize(axes: readonly Dim[], dims: DimRanges): number {
+/** The least number of elements that some axes can have together. */
+export function leastSize(axes: readonly Dim[], dims: DimRanges): number {
   return evaluateSize(elements(axes), Object.fromEntries(Object.entries(dims).map(([name, r]) => [name, r.min])));
 }
 

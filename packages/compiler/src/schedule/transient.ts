@@ -2,7 +2,7 @@
 import type { Dim, Expr, Tensor } from '@sinter/ir';
 import { unflatten } from '@sinter/ir';
 import type { Group } from '../fuse/group.ts';
-import { isData } from '../fuse/group.ts';
+import { transientsRead } from '../fuse/walk.ts';
 import type { LoopExpr } from '../loop/language.ts';
 import type { ScheduleContext } from './draft.ts';
 import { dependsOn, local } from './draft.ts';
@@ -19,18 +19,7 @@ export interface Matrix {
 
 /** The transient contractions that a group computes again, in the order of their first use. */
 export function transientsOf({ fused }: ScheduleContext, group: Group): Tensor[] {
-  const out: Tensor[] = [];
-  const seen = new Set<Tensor>();
-  const visit = (t: Tensor): void => {
-    for (const x of t.inputs) {
-      if (seen.has(x) || fused.stored.has(x) || isData(x)) continue;
-      seen.add(x);
-      if (fused.transient.has(x)) out.push(x);
-      else visit(x);
-    }
-  };
-  group.members.forEach(visit);
-  return out;
+  return transientsRead(group.members, fused);
 }
 
 /** Whether a group computes transient contractions again. */

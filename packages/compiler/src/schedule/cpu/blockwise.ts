@@ -2,17 +2,16 @@
  * Kernels that read contractions which are never stored: a thread takes a block of rows of the matrix of scores, walks along their columns
  * block by block, computes the scores of each block into memory of its own, and goes on from there as the templates of rows and contractions do.
  */
-import type { Expr, Tensor } from '@sinter/ir';
-import { constantExpr, e, flatIndex } from '@sinter/ir';
+import type { Tensor } from '@sinter/ir';
+import { constantExpr, e } from '@sinter/ir';
 import type { Group } from '../../fuse/group.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
 import { load, store } from '../../loop/language.ts';
 import type { Draft, ScheduleContext, Scheduled, Scratch } from '../draft.ts';
-import { draft, ix, kernelName, local, loop, operations, replace, storeAll, v } from '../draft.ts';
-import type { Product } from '../product.ts';
-import { counters, declare, productOf, size } from '../product.ts';
+import { draft, ix, local, loop, replace, v } from '../draft.ts';
+import { size } from '../product.ts';
 import type { Matrix } from '../transient.ts';
-import { matrixReadBy, productIn, transientsOf } from '../transient.ts';
+import { productIn, transientsOf } from '../transient.ts';
 import { cpuTile } from '../tiles.ts';
 import { pack, panelLength, rowsInPlace } from './pack.ts';
 
@@ -28,11 +27,13 @@ export interface Block {
 /** Rows and columns of a block: with what is computed of it, it stays in the nearest cache. */
 const [rowsOfBlock, columnsOfBlock] = [24, 96];
 
-/** The block for a target. */
+/** The block for a target. Its columns are whole tiles both ways: they are rows where the matrix is transposed. */
 export function blockOf(ctx: ScheduleContext): Block {
   const { mr, nr } = cpuTile(ctx);
   const up = (n: number, by: number): number => Math.ceil(n / by) * by;
-  return { mr, nr, rows: up(rowsOfBlock, mr), columns: up(columnsOfBlock, nr) };
+  let both = nr;
+  while (both % mr !== 0) both += nr;
+  return { mr, nr, rows: up(rowsOfBlock, mr), columns: up(columnsOfBlock, both) };
 }
 
 /** The transient contractions of a kernel: what must be packed before, and how a block of each is computed. */
@@ -42,6 +43,8 @@ export interface Scores {
   readonly held: (t: Tensor) => LoopExpr | undefined;
   /** Names the operands in a kernel; then the statements for the block at row `m0` and column `n0` of a batch. */
   readonly bind: (d: Draft) => { readonly allocs: readonly Stmt[]; readonly block: readonly Stmt[] };
+  /** How many there are: each has a local matrix of the block, `scores0` and so on. */
+  readonly count: number;
   /** Floating-point operations of one score of each. */
   readonly work: number;
 }
@@ -113,11 +116,13 @@ export function scoresIn(ctx: ScheduleContext, group: Group, matrix: Matrix, blo
         ]);
       }),
     }),
+    count: all.length,
     work: all.reduce((sum, { depth }) => sum + 2 * depth, 0),
   };
 }
 
-const alloc = (name: string, { dtype }: Tensor, length: number): Stmt => ({
+/** A private array. */
+export const alloc = (name: string, { dtype }: Pick<Tensor, 'dtype'>, length: number): Stmt => ({
   k: 'alloc',
   name,
   dtype,
@@ -126,22 +131,27 @@ const alloc = (name: string, { dtype }: Tensor, length: number): Stmt => ({
 });
 
 /** Every register tile of a block, by its row `it` and its column `jt`. */
-function overTiles(rows: LoopExpr, columns: LoopExpr, body: readonly Stmt[]): Stmt {
+export function overTiles(rows: LoopExpr, columns: LoopExpr, body: readonly Stmt[]): Stmt {
   return loop('serial', 'jt', columns, () => [loop('serial', 'it', rows, () => body)]);
 }
 
-/** A product in registers: `left` rows times `right` columns, put or added to the tile `it`, `jt` of a local matrix. */
-function registerTile(
+/** A product in registers: `left` rows times `right` columns, put or added to the tile `it`, `jt` of a matrix that begins at `base`. */
+export function registerTile(
   { mr, nr }: Block,
   { dtype }: Tensor,
   of: {
     readonly depth: LoopExpr;
     readonly left: (i: LoopExpr, k: LoopExpr) => LoopExpr;
     readonly right: (k: LoopExpr, j: LoopExpr) => LoopExpr;
-    readonly result: { readonly name: string; readonly width: number; readonly addsUp: boolean };
+    readonly result: {
+      readonly name: string;
+      readonly width: number;
+      readonly addsUp: boolean;
+      readonly base?: LoopExpr;
+    };
   },
 ): Stmt[] {
-  const { name, width, addsUp } = of.result;
+  const { name, width, addsUp, base = ix.int(0) } = of.result;
   const each = (statement: (slot: LoopExpr, place: LoopExpr, i: LoopExpr, j: LoopExpr) => Stmt): Stmt =>
     loop('unroll', 'i', ix.int(mr), (i) => [
       loop('vector', 'j', ix.int(nr), (j) => [
@@ -152,7 +162,7 @@ function registerTile(
     {
       k: 'let',
       name: local('corner'),
-      value: ix.add(ix.mul(v('it'), ix.int(mr * width)), ix.mul(v('jt'), ix.int(nr))),
+      value: ix.add(base, ix.add(ix.mul(v('it'), ix.int(mr * width)), ix.mul(v('jt'), ix.int(nr)))),
     },
     { k: 'alloc', name: 'acc', dtype, length: mr * nr, memory: 'register' },
     each((slot, place) => store('acc', slot, addsUp ? load(name, place, dtype) : constantExpr(0, dtype))),
@@ -183,74 +193,4 @@ export function overRows(batch: LoopExpr, rows: LoopExpr, block: Block, body: re
     { k: 'let', name: local('height'), value: ix.min(ix.int(block.rows), ix.sub(rows, v('m0'))) },
     ...body,
   ]);
-}
-
-/** Schedules a contraction whose left operand is made of scores: its result adds up in a block of its own, over the columns of the scores. */
-export function scheduleBlockwiseContract(ctx: ScheduleContext, group: Group): Scheduled[] {
-  const t = group.members[0]!;
-  const p: Product = productOf(t, ctx.fused.recomputed.get(t));
-  const block = blockOf(ctx);
-  const { mr, nr, rows, columns } = block;
-  const scores = scoresIn(ctx, group, matrixReadBy(p), block);
-  const right: Scratch = { scratch: 'packed_b', dtype: t.dtype, length: panelLength(p, p.n, nr) };
-  const packed = pack(ctx, p, 'b', nr, right);
-
-  const d = draft(ctx, group, (x) => (x === t ? load('sums', v('slot'), t.dtype) : scores.held(x)), p.recomputed);
-  declare(d, p);
-  const weight = d.low.at(p.a, p.indexA(counters));
-  const { allocs, block: scoreTiles } = scores.bind(d);
-  const b = d.buffer(right, 'read');
-  const place = p.indexOut(counters);
-  const values = group.outputs.map((x) => d.low.at(x, place));
-  const position = d.low.simplify(flatIndex(t.shape, place as readonly Expr[]));
-  const targets = group.outputs.map((x) => d.buffer(x, 'write'));
-
-  const [M, N, K] = [size(p.m), d.fixed(size(p.n))!, size(p.k)];
-  const panels = Math.ceil(N / nr);
-  const span = panels * nr;
-  const base = ix.mul(ix.add(ix.mul(ix.add(ix.mul(v('batch'), ix.int(panels)), v('jt')), K), v('n0')), ix.int(nr));
-  // Scores become weights where they are. Rows of the last tile that do not exist stay as they are: nothing reads what comes of them.
-  const weights = 'scores0';
-  const weigh = loop('serial', 'i', v('height'), (i) => [
-    loop('vector', 'j', v('width'), (j) => {
-      const slot = ix.add(ix.mul(i, ix.int(columns)), j);
-      const at = { b: v('batch'), m: ix.add(v('m0'), i), k: ix.add(v('n0'), j), slot };
-      return [store(weights, slot, replace(weight, at))];
-    }),
-  ]);
-  const multiply = overTiles(ix.ceilDiv(v('height'), mr), ix.int(panels), [
-    { k: 'let', name: local('base_b'), value: base },
-    { k: 'let', name: local('base_a'), value: ix.mul(v('it'), ix.int(mr * columns)) },
-    ...registerTile(block, t, {
-      depth: v('width'),
-      left: (i, k) => load(weights, ix.add(v('base_a'), ix.add(ix.mul(i, ix.int(columns)), k)), t.dtype),
-      right: (k, j) => load(b, ix.add(v('base_b'), ix.add(ix.mul(k, ix.int(nr)), j)), t.dtype),
-      result: { name: 'sums', width: span, addsUp: true },
-    }),
-  ]);
-  const finish = loop('serial', 'i', v('height'), (i) => [
-    loop('vector', 'j', ix.int(N), (j) => {
-      const at = { b: v('batch'), m: ix.add(v('m0'), i), n: j, slot: ix.add(ix.mul(i, ix.int(span)), j) };
-      return storeAll(
-        group.outputs.map((_, o) => ({ to: targets[o]!, at: replace(position, at), value: replace(values[o]!, at) })),
-      );
-    }),
-  ]);
-  return [
-    ...scores.packs,
-    packed,
-    d.close(
-      kernelName('blockwise', ctx.fused, group.outputs),
-      [
-        overRows(size(p.batch), M, block, [
-          ...allocs,
-          alloc('sums', t, rows * span),
-          loop('vector', 'j', ix.int(rows * span), (j) => [store('sums', j, constantExpr(0, t.dtype))]),
-          overColumns(K, block, [...scoreTiles, weigh, multiply]),
-          finish,
-        ]),
-      ],
-      ix.mul(ix.product([size(p.batch), M, K]), ix.int(scores.work + operations([weight]) + 2 * N)),
-    ),
-  ];
 }
