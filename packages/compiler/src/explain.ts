@@ -2,11 +2,13 @@
 import type { Sizes, Tensor } from '@sinter/ir';
 import { dtypeBytes } from '@sinter/ir';
 import type { PlanBuffer } from './artifact/format.ts';
-import { assignOffsets, evaluateSize, inArena } from './artifact/offsets.ts';
+import { arenaLayout, evaluateSize } from './artifact/offsets.ts';
 import { keepPrepared } from './artifact/prepare.ts';
 import type { StepTime } from './artifact/program.ts';
 import type { Planned } from './make-plan.ts';
 import { isData } from './fuse/group.ts';
+import type { MemoryTimeline } from './timeline.ts';
+import { memoryTimeline, showTimeline } from './timeline.ts';
 
 /** One row of {@link explain}. */
 export interface ExplainedStep {
@@ -43,6 +45,8 @@ export interface Explanation {
   /** Bytes of the arena, and the least that any assignment could need: the largest sum of buffers that live at once. */
   readonly arenaBytes: number;
   readonly arenaLowerBound: number;
+  /** What lives in the arena at each step, and what lies there where it is most. */
+  readonly memory: MemoryTimeline;
   /** Matrices of attention scores: whether they are stored, and why. */
   readonly scores: readonly string[];
   /** The table. */
@@ -91,14 +95,11 @@ export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainO
       ...(times && i >= prepare && { ms: times[i - prepare]!.ms }),
     };
   });
-  const { buffers } = keepPrepared(plan);
+  const kept = keepPrepared(plan);
   const sum = (of: (b: PlanBuffer) => boolean): number =>
-    buffers.filter(of).reduce((total, b) => total + evaluateSize(b.length, at) * dtypeBytes[b.dtype], 0);
+    kept.buffers.filter(of).reduce((total, b) => total + evaluateSize(b.length, at) * dtypeBytes[b.dtype], 0);
   const everyRun = steps.slice(prepare);
-  const lowerBound = Math.max(
-    0,
-    ...plan.steps.map((_, i) => sum((b) => inArena(b) && b.live[0] <= i && i <= b.live[1])),
-  );
+  const memory = memoryTimeline(plan, at);
   const result = {
     steps,
     kernels: plan.kernels.length,
@@ -106,8 +107,9 @@ export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainO
     bytes: everyRun.reduce((sum, s) => sum + s.bytes, 0),
     stateBytes: sum((b) => b.role === 'state' || b.role === 'constant'),
     preparedBytes: sum((b) => b.role === 'prepared'),
-    arenaBytes: assignOffsets(buffers, at, inArena).bytes,
-    arenaLowerBound: lowerBound,
+    arenaBytes: arenaLayout(kept, at).bytes,
+    arenaLowerBound: memory.peak.bytes,
+    memory,
     scores: [
       ...[...fused.transient].map(([t, why]) => `${show(t)} never stored (${why})`),
       ...[...fused.refused].map(([t, why]) => `${show(t)} stored (${why})`),
@@ -169,6 +171,7 @@ function table(name: string, e: Omit<Explanation, 'toString'>): string {
   return [
     `${name}: ${e.steps.length} steps of ${e.kernels} kernels, ${(e.flops / 1e9).toFixed(2)} GFLOP, ${(e.bytes / 1e9).toFixed(3)} GB of memory traffic`,
     `memory: ${mib(e.stateBytes)} of state and constants${e.preparedBytes > 0 ? `, ${mib(e.preparedBytes)} prepared from them` : ''}, an arena of ${mib(e.arenaBytes)} (at least ${mib(e.arenaLowerBound)})`,
+    ...showTimeline(e.memory),
     ...(e.scores.length > 0 ? [`scores: ${summary(e.scores)}`] : []),
     line(head),
     line(widths.map((w) => '-'.repeat(w))),

@@ -38,6 +38,7 @@ export { passes, simplifyGraph } from './pipeline.ts';
 export { traceFile } from './trace.ts';
 export type { ExplainedStep, ExplainOptions, Explanation } from './explain.ts';
 export { explain } from './explain.ts';
+export type { LiveBuffer, MemoryTimeline } from './timeline.ts';
 export { decompose } from './loop/decompose.ts';
 export { interpreter } from './loop/backend.ts';
 export { printExpr, printKernel, printPlan, printStmt } from './loop/print.ts';
