@@ -5,15 +5,23 @@ import { elementCost, storeThreshold } from './cost.ts';
 import type { Group } from './group.ts';
 import { isData, maxDepth } from './group.ts';
 import type { Grouping } from './join.ts';
+import { baseOf, isDequantised } from './operand.ts';
 
-/** Operands of a contraction are packed or read many times: what is computed there is computed once, before; but not what is never stored. */
-export function contractOperands(order: readonly Tensor[], again: ReadonlySet<Tensor>): Map<Tensor, string> {
+/**
+ * Operands of a contraction are packed or read many times: what is computed there is computed once, before; but not what is never
+ * stored, nor what would take more bytes than the data that it is made of. `work`: how many operations an element may take.
+ */
+export function contractOperands(
+  order: readonly Tensor[],
+  again: ReadonlySet<Tensor>,
+  work: number,
+): Map<Tensor, string> {
   const out = new Map<Tensor, string>();
   for (const t of order) {
     if (t.op.kind !== 'contract') continue;
-    for (let x of t.inputs) {
-      while (x.op.kind === 'view' && x.inputs.length === 1) x = x.inputs[0]!;
-      if ((x.op.kind === 'map' || x.op.kind === 'random') && !again.has(x)) out.set(x, 'operand of a contraction');
+    for (const x of t.inputs.map(baseOf)) {
+      if ((x.op.kind === 'map' || x.op.kind === 'random') && !again.has(x) && !isDequantised(x, work))
+        out.set(x, 'operand of a contraction');
     }
   }
   return out;

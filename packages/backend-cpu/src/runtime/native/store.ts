@@ -124,7 +124,8 @@ export class NativeStore extends SharedState {
         const kept = end > 0 ? take(end) : undefined;
         const addresses = artifact.buffers.map(({ name, role }, i) => {
           if (offsets[i]! < 0) return -1;
-          const address = kept!.address + offsets[i]!;
+          // Where all are empty there is no block.
+          const address = (kept?.address ?? 0) + offsets[i]!;
           if (role === 'constant') library.put(address, artifact.constants[name]!);
           return address;
         });

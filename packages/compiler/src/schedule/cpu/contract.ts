@@ -14,9 +14,14 @@ import { counters, declare, productOf, size } from '../product.ts';
 import { cpuTile } from '../tiles.ts';
 import { evenBlocks } from './blocks.ts';
 import { pack, panelLength, rowsInPlace } from './pack.ts';
+import { scheduleShort } from './short.ts';
 
-/** Schedules a contraction with the maps that follow it: up to two packing kernels, then the product. */
+/** Schedules a contraction with the maps that follow it: one of few rows by itself, others as up to two packing kernels and the product. */
 export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[] {
+  return scheduleShort(ctx, group) ?? schedulePacked(ctx, group);
+}
+
+function schedulePacked(ctx: ScheduleContext, group: Group): Scheduled[] {
   const t = group.members[0]!;
   const p = productOf(t, ctx.fused.recomputed.get(t));
   const tile = cpuTile(ctx);
