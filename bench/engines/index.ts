@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { findPython } from '../../tools/python.ts';
 import { tensorsOf, type Place, type Programs, type Work } from '../harness/work.ts';
+import { isOfAdamw } from '../works/adamw.ts';
 
 /** How to start an engine's process. */
 export interface Command {
@@ -80,7 +81,7 @@ function python(file: string): Engine['command'] {
       threads,
       program: work.programs.torch,
       ...(folder !== undefined && { folder }),
-      tensors: tensorsOf(work).filter((t) => t.role !== 'slot'),
+      tensors: tensorsOf(work).filter(({ name }) => !isOfAdamw(name)), // it brings its own
     });
     // Spinning OpenMP threads and OpenBLAS's own get in each other's way.
     const env = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads), OMP_WAIT_POLICY: 'passive' };

@@ -31,7 +31,7 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** Makes the numbers. `engines/torch.py` has the same rule. */
+/** Makes the numbers. `engines/torch_engine.py` has the same rule. */
 export function fill({ shape, dtype, low, high }: Values, seed: number): Data {
   const out = dtype === 'f32' ? new Float32Array(sizeOf(shape)) : new Int32Array(sizeOf(shape));
   if (low === high) return out.fill(low);

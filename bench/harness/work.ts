@@ -25,7 +25,7 @@ export interface Programs {
     t: Lookup<Jax.Array>,
   ) => { readonly output: Jax.Array; readonly updates?: Readonly<Record<string, Jax.Array>> };
   readonly onnx: (graph: OnnxGraph, t: Lookup<OnnxValue>) => OnnxValue;
-  /** A Python expression over `torch`, `F`, the work's tensors in `t`, and the functions of `engines/torch.py`. */
+  /** A Python expression over `torch`, `F`, the work's tensors in `t`, and the functions of `engines/torch_engine.py`. */
   readonly torch: string;
 }
 

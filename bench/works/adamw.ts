@@ -9,6 +9,9 @@ const [rate, decay, beta1, beta2, tiny] = [5e-5, 0.01, 0.9, 0.999, 1e-8];
 const meanOf = (name: string) => `adamw.mean.${name}`;
 const varianceOf = (name: string) => `adamw.variance.${name}`;
 
+/** Whether a tensor of this name is one that the optimizer remembers. */
+export const isOfAdamw = (name: string): boolean => name.startsWith('adamw.');
+
 /** What the optimizer remembers of the params, all zero at the start. */
 export function adamwSlots(params: Readonly<Record<string, Values>>): Record<string, Values> {
   const slots: Record<string, Values> = { 'adamw.count': floats([], 0) };
