@@ -1,6 +1,6 @@
 /** What the compiler did, as a table that people read: each step with what was fused into it, its work and its memory. */
 import type { Sizes, Tensor } from '@sinter/ir';
-import { dtypeBytes } from '@sinter/ir';
+import { dtypeBytes, sourceName } from '@sinter/ir';
 import type { PlanBuffer } from './artifact/format.ts';
 import { arenaLayout, evaluateSize } from './artifact/offsets.ts';
 import { keepPrepared } from './artifact/prepare.ts';
@@ -72,7 +72,8 @@ export function explain(planned: Planned, sizes: Sizes = {}, { times }: ExplainO
     throw new RangeError(
       `explain '${plan.name}': the plan has ${plan.steps.length - prepare} steps in every run, the times are of ${times.length}; profile a program of this plan`,
     );
-  const show = (t: Tensor): string => `${t.op.name} ${t.dtype}[${t.shape.join(', ')}]`;
+  const show = (t: Tensor): string =>
+    `${t.op.name === 'input' || t.op.name === 'state' ? sourceName(t) : t.op.name} ${t.dtype}[${t.shape.join(', ')}]`;
   const steps = plan.steps.map((step, i): ExplainedStep => {
     const kernel = plan.kernels[step.kernel]!;
     const scheduled = planned.steps[i]?.scheduled;

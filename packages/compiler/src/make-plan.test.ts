@@ -292,6 +292,7 @@ test('the trace sees every stage', () => {
     'algebra',
     'fold transposes',
     'recognise',
+    'reorder sums',
     'algebra again',
     'merge again',
     'fuse',

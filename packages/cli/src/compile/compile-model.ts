@@ -38,7 +38,9 @@ export async function compileModel(io: Io, models: readonly string[], options: C
   const backend = await backendOf(options.target);
   const entries: Record<string, Artifact> = {};
   for (const [entry, g] of Object.entries(source.entries))
-    entries[entry] = await working(io, `compiling ${entry}`, () => build(g, backend, { dims: dimsFor(g, dims) }));
+    entries[entry] = await working(io, `compiling ${entry}`, () =>
+      build(g, backend, { dims: dimsFor(g, dims), prepare: options.prepare }),
+    );
   const check = options.selfCheck
     ? await working(io, 'computing the self-check', () => checkCases(source, entries, dims))
     : {};

@@ -15,6 +15,7 @@ export interface CompileOptions {
   readonly weightsBeside?: true;
   readonly maxShardBytes?: number;
   readonly selfCheck: boolean;
+  readonly prepare: boolean;
   readonly standalone?: true;
   readonly state?: string;
   readonly num_labels?: number;

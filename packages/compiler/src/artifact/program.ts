@@ -17,7 +17,7 @@ export interface StateHandle {
   write(name: string, data: Data, at?: number): Promise<void>;
 }
 
-/** The time that one step took in a profiled run, in milliseconds. */
+/** The time that one step took in a profiled run, in milliseconds. Steps that are run once (`Artifact.prepare`) are not told. */
 export interface StepTime {
   readonly step: number;
   readonly kernel: string;
@@ -39,7 +39,7 @@ export interface Program {
   profile(
     inputs?: Readonly<Record<string, TensorData>>,
   ): Promise<{ readonly outputs: Record<string, TensorData>; readonly steps: readonly StepTime[] }>;
-  /** Bytes of memory that a run with these sizes takes: state and constants, and the arena of everything else. */
+  /** Bytes of memory that a run with these sizes takes: state, constants and what is prepared from them, and the arena of everything else. */
   memory(sizes: Readonly<Record<string, number>>): { readonly state: number; readonly arena: number };
   /** Frees what the program holds. State that is shared lives until its last program is closed. */
   close(): void;
