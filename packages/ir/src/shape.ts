@@ -114,6 +114,13 @@ export function dimSum(dims: readonly Dim[]): Dim {
   return dimOf(sum);
 }
 
+/** A size less a number: `'seq+1'` and 1 make `'seq'`; `undefined` where that might be less than the names alone. */
+export function dimLess(dim: Dim, count: number): Dim | undefined {
+  const rest = termsOf(dim);
+  const number = (rest.get('') ?? 0) - count;
+  return number < 0 ? undefined : dimOf(rest.set('', number));
+}
+
 /** How much larger than `b` the size `a` is at least, whatever its names stand for: 3 for `'n+3'` and `'n'`; −∞ where it may be smaller. */
 export function dimExcess(a: Dim, b: Dim): number {
   const rest = termsOf(a);

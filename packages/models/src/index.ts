@@ -54,6 +54,8 @@ export type { Activation } from './layers/activation.ts';
 export { activation, activations } from './layers/activation.ts';
 export type { SelfAttentionOptions } from './layers/attention.ts';
 export { paddingBias, selfAttention } from './layers/attention.ts';
+export { causalBias, nextTokenLabels, nextTokenLoss } from './layers/causal.ts';
+export { conv1d } from './layers/conv1d.ts';
 export { classificationLoss, classLabels } from './layers/classification.ts';
 export { embedding } from './layers/embedding.ts';
 export type { FeedForwardOptions } from './layers/feed-forward.ts';
@@ -85,5 +87,23 @@ export {
   BertModel,
   bertModel,
 } from './families/bert.ts';
+export type {
+  GPT2Config,
+  GPT2ForSequenceClassificationInputs,
+  GPT2ForSequenceClassificationOutputs,
+  GPT2Inputs,
+  GPT2LMHeadInputs,
+  GPT2LMHeadOutputs,
+  GPT2Outputs,
+} from './families/gpt2.ts';
+export {
+  gpt2Config,
+  GPT2ForSequenceClassification,
+  gpt2ForSequenceClassification,
+  GPT2LMHeadModel,
+  gpt2LMHeadModel,
+  GPT2Model,
+  gpt2Model,
+} from './families/gpt2.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
-export { AutoConfig, AutoModel, AutoModelForSequenceClassification } from './registry.ts';
+export { AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification } from './registry.ts';

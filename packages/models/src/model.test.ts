@@ -13,8 +13,9 @@ import type { TensorToWrite } from './checkpoint/safetensors.ts';
 import { checkInputs } from './compiled.ts';
 import { ConfigError, InputError } from './errors.ts';
 import { BertForSequenceClassification, BertModel } from './families/bert.ts';
+import type { TrainableModel } from './architecture.ts';
 import type { PreTrainedModel } from './model.ts';
-import { AutoConfig, AutoModel, AutoModelForSequenceClassification } from './registry.ts';
+import { AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification } from './registry.ts';
 
 const tiny = fileURLToPath(new URL('../goldens/tiny-bert', import.meta.url));
 const small = {
@@ -176,7 +177,7 @@ describe('loading', () => {
 describe('Auto classes', () => {
   test('load the family that config.json names', async () => {
     const classifier = await AutoModelForSequenceClassification.from_pretrained(tiny);
-    expectTypeOf(classifier).toEqualTypeOf<BertForSequenceClassification>();
+    expectTypeOf(classifier).toExtend<TrainableModel>();
     expect(classifier.architecture.name).toBe('BertForSequenceClassification');
     const base = await AutoModel.from_pretrained(tiny, quiet);
     expect(base.architecture.name).toBe('BertModel');
@@ -187,6 +188,14 @@ describe('Auto classes', () => {
     });
     expect(AutoModel.from_config(await AutoConfig.from_pretrained(tiny)).num_parameters()).toBe(base.num_parameters());
     expect(() => AutoModel.from_config({ hidden_size: 8 })).toThrow(/has no model_type; supported are bert/);
+    expect(() => AutoModelForCausalLM.from_config({ model_type: 'bert' })).toThrow(
+      'a "bert" is no AutoModelForCausalLM; those that are: gpt2',
+    );
+    const gpt2 = await AutoModelForCausalLM.from_pretrained(
+      fileURLToPath(new URL('../goldens/tiny-gpt2', import.meta.url)),
+      { strict: true },
+    );
+    expect(gpt2.architecture.name).toBe('GPT2LMHeadModel');
   });
 });
 

@@ -10,7 +10,7 @@ import { reduceMax, reduceMin, reduceSum } from '../ops/reduce.ts';
 import { dimValue, full, iota } from '../ops/source.ts';
 import * as view from '../ops/view.ts';
 import type { Dim, Shape } from '../shape.ts';
-import { dimProduct, dimSum, normalAxis, showShape } from '../shape.ts';
+import { dimLess, dimProduct, dimSum, normalAxis, showShape } from '../shape.ts';
 import type {
   Broadcast,
   Expanded,
@@ -225,7 +225,7 @@ export function squeeze<
 }
 /**
  * Where a slice begins and ends along each axis (negative from the end; axes of a run-time size only whole), and its steps. An end may be
- * the name of a run-time size: the slice begins at 0 and has that many elements, as the filled part of a key/value cache.
+ * a run-time size: of an axis that is at least as long, or of one with a number, which limits it (as the filled part of a key/value cache).
  */
 export interface SliceOptions {
   readonly starts: readonly number[];
@@ -240,10 +240,13 @@ export function slice<D extends DType>(x: Tensor<Shape, D>, options: SliceOption
   x.shape.forEach((d, i) => {
     const [start, end, step] = [starts[i] ?? 0, ends[i], steps[i] ?? 1];
     if (typeof end === 'string') {
-      if (start !== 0 || step !== 1)
-        throw new ShapeError(`slice: the run-time end '${end}' of axis ${i} wants a start of 0 and a step of 1`);
-      from.push(0);
-      sizes.push(end);
+      const size = dimLess(end, start);
+      if (start < 0 || size === undefined || step !== 1)
+        throw new ShapeError(
+          `slice: axis ${i} from ${start} to '${end}' wants a start that is part of its end, and a step of 1`,
+        );
+      from.push(start);
+      sizes.push(size);
       return;
     }
     if (typeof d === 'string' && (end === undefined || end < 0 || start < 0)) {

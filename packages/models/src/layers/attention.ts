@@ -45,4 +45,5 @@ export function paddingBias(mask: Tensor<Shape, 'i32'>): Tensor {
   const hidden = equal(mask, 0);
   return reshape(where(hidden, full([], leastF32), full([], 0)) as Tensor, [batch!, 1, 1, seq!]);
 }
-const leastF32 = -3.4028234663852886e38;
+/** The least `f32`, which masked scores become or are lowered by. */
+export const leastF32 = -3.4028234663852886e38;
