@@ -9,8 +9,8 @@ type Written = NonNullable<Programs['sinter']>;
 
 /** The work as a graph: params and slots are its state. */
 export function sinterGraph(work: Work, program: Written): ir.Graph {
-  const symbol = ({ name, role, shape, dtype }: Named): ir.Tensor =>
-    role === 'input' ? ir.input(name, shape, dtype) : ir.state(name, shape, dtype);
+  const symbol = ({ name, role, shape, dtype, stored }: Named): ir.Tensor =>
+    role === 'input' ? ir.input(name, shape, dtype) : ir.state(name, shape, stored ?? dtype);
   const symbols = new Map(tensorsOf(work).map((tensor) => [tensor.name, symbol(tensor)]));
   const { output, updates = {} } = program(ir, lookupIn(symbols, work.name));
   return ir.graph(work.name, { outputs: { output }, updates });
@@ -31,7 +31,12 @@ async function driveArtifact(artifact: Artifact, runtime: Runtime, work: Work, s
   const program = await runtime.load(artifact);
   for (const tensor of tensorsOf(work)) {
     const isZero = tensor.low === 0 && tensor.high === 0; // as all state is at first
-    if (tensor.role !== 'input' && !isZero) await program.state.write(tensor.name, source(tensor));
+    if (tensor.role !== 'input' && !isZero) await program.state.write(tensor.name, kept(tensor, source(tensor)));
   }
   return driveProgram(program, work, source);
+}
+
+/** Numbers as the program keeps them. */
+function kept({ stored }: Named, data: ir.Data): ir.Data {
+  return stored ? ir.dataFrom(stored, data) : data;
 }
