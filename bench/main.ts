@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { engines, type Engine } from './engines/index.ts';
 import { compare, leftOut } from './harness/compare.ts';
 import { isWrong, machine, markdown, notes, verdicts, type Row } from './harness/report.ts';
-import { compileTable, sizeTable, startTable, writeSection, type Results } from './harness/tables.ts';
+import { aimTable, compileTable, sizeTable, startTable, writeSection, type Results } from './harness/tables.ts';
 import { measureLimits } from './limits/limits.ts';
 import { measureSizes } from './start/sizes.ts';
 import { measureCompiling, measureStarts } from './start/starts.ts';
@@ -88,9 +88,11 @@ async function main(): Promise<void> {
   for (const table of [startTable(starts), compileTable(compiling), sizeTable(shipped)])
     if (table.length) console.log(['', ...table].join('\n'));
   for (const line of [...verdicts(rows), ...notes(rows)]) console.log(line);
+  const measured: Results = { machine: here, rows, starts, compiling, shipped };
+  const aims = aimTable(measured);
+  if (aims.length) console.log(['', ...aims, ''].join('\n'));
   console.log(`took ${((performance.now() - begun) / 60_000).toFixed(1)} minutes`);
 
-  const measured: Results = { machine: here, rows, starts, compiling, shipped };
   const results = options.with
     ? completed(measured, JSON.parse(readFileSync(options.with, 'utf8')) as Results)
     : measured;

@@ -18,6 +18,8 @@ export interface Engine {
   readonly language: keyof Programs;
   /** Native code: an upper mark and not a peer. */
   readonly native: boolean;
+  /** The works that it is there for; all when missing. */
+  readonly only?: RegExp;
   /** The most threads it can use, with the reason; no limit when missing. */
   readonly limit?: { readonly threads: number; readonly because: string };
   /**
@@ -37,6 +39,14 @@ export const engines: readonly Engine[] = [
     language: 'sinter',
     native: true,
     command: node('sinter.ts', 'native'),
+  },
+  {
+    name: 'sinter-plain',
+    place: 'cpu',
+    language: 'sinter',
+    native: false,
+    only: /^matmul/,
+    command: node('sinter.ts', 'plain'),
   },
   { name: 'onnxruntime-web', place: 'cpu', language: 'onnx', native: false, command: node('ort-web.ts') },
   {

@@ -14,7 +14,15 @@ await serve('sinter', async (work, program, threads, folder) => {
     const version = `sinter ${versionOf('../../packages/backend-cpu')}`;
     const kept = folder && process.argv.includes('cached') ? { cache: await cacheIn(folder) } : {};
     const source = folder ? tensorsIn(folder, work) : seeded;
-    return { ...(await driveSinter(cpu({ threads, target }), work, program, { source, ...kept })), version };
+    return {
+      ...(await driveSinter(
+        cpu({ threads, target, ...(process.argv.includes('plain') && { fma: false }) }),
+        work,
+        program,
+        { source, ...kept },
+      )),
+      version,
+    };
   }
   const { provideWebGpu } = await import('./web-gpu.ts');
   const { device, gpu } = await provideWebGpu(work);

@@ -60,7 +60,9 @@ export async function compare(
 /** Starts engines one after the other: starting is busy, and two at once would slow each other. */
 async function start(engines: readonly Engine[], work: Work, threads: number): Promise<Peer[]> {
   const peers: Peer[] = [];
-  for (const engine of engines.filter(({ place, language }) => place === work.place && work.programs[language])) {
+  const able = ({ place, language, only }: Engine): boolean =>
+    place === work.place && work.programs[language] !== undefined && (only?.test(work.name) ?? true);
+  for (const engine of engines.filter(able)) {
     try {
       if (engine.limit && threads > engine.limit.threads) throw new Error(engine.limit.because);
       const peer = await startPeer(engine, work, threads);

@@ -184,23 +184,22 @@ export function isWrong({ difference }: Row): boolean {
   return difference !== null && !(difference <= TOLERANCE);
 }
 
-/** Per work and thread count: Sinter beside the fastest of the peers that run where it runs, and the fastest native one. */
+/** Per work and thread count: Sinter beside the fastest of the peers that run where it runs, and native code beside native code. */
 export function verdicts(rows: readonly Row[]): string[] {
   const native = new Set(engines.filter((engine) => engine.native).map((engine) => engine.name));
   return rows
-    .filter((row) => row.engine === 'sinter')
+    .filter((row) => row.engine === 'sinter' || row.engine === 'sinter-native')
     .map((ours) => {
-      const others = rows.filter((row) => row.work === ours.work && row.threads === ours.threads && row !== ours);
-      const fastest = (isNative: boolean) =>
-        others.filter((row) => native.has(row.engine) === isNative).sort((a, b) => a.median_ms - b.median_ms)[0];
-      const [peer, mark] = [fastest(false), fastest(true)];
+      const [peer] = rows
+        .filter((row) => row.work === ours.work && row.threads === ours.threads && !row.engine.startsWith('sinter'))
+        .filter((row) => native.has(row.engine) === native.has(ours.engine))
+        .sort((a, b) => a.median_ms - b.median_ms);
       const said = [
-        peer ? `${peer.ratio?.toFixed(2)}× as fast as ${peer.engine}` : 'no JavaScript peer',
+        peer ? `${(peer.median_ms / ours.median_ms).toFixed(2)}× as fast as ${peer.engine}` : 'no peer',
         ...(peer && ours.adapter ? [`${(ours.cpu_ms / peer.cpu_ms).toFixed(2)} of its processor time`] : []),
-        ...(mark ? [`${mark.ratio?.toFixed(2)}× as fast as ${mark.engine}`] : ours.adapter ? [] : ['no native peer']),
         ...(peer?.gpu && ours.gpu ? [fewer(ours.gpu, peer.gpu)] : []),
       ];
-      return `${nameOf(ours)}: ${said.join('; ')}`;
+      return `${ours.engine}, ${nameOf(ours)}: ${said.join('; ')}`;
     });
 }
 

@@ -7,6 +7,7 @@ import { engines } from '../engines/index.ts';
 import { describeLimits } from '../limits/limits.ts';
 import type { Shipped } from '../start/sizes.ts';
 import type { CompileTime, Start } from '../start/starts.ts';
+import { verdictsOn } from './aims.ts';
 import { describeMachine, digits, mebibytes, shareOf, type Machine, type Row } from './report.ts';
 
 /** All that a run has measured; what `--json` writes. */
@@ -50,6 +51,7 @@ function sectionOf({ machine, rows, starts, compiling, shipped }: Results): stri
     `${describeMachine(machine)}. ${versions.join(', ')}.`,
     '',
     ...describeLimits(machine),
+    ...titled('Aims', aimTable({ machine, rows, starts, compiling, shipped })),
     ...kinds.flatMap((kind) =>
       counts.flatMap((threads) => {
         const mine = onProcessor.filter((row) => row.threads === threads);
@@ -110,6 +112,14 @@ function memory(rows: readonly Row[]): string[] {
     ]),
   );
   return lines.length ? [...head('1 thread', names), ...lines] : [];
+}
+
+/** Aims as Markdown: the worst figure of each, where it comes from, and the best. */
+export function aimTable(results: Results): string[] {
+  const lines = verdictsOn(results).map(({ aim, wanted, reached, met }) =>
+    line([aim, wanted, reached, met ? 'yes' : '**no**']),
+  );
+  return lines.length ? [line(['aim', 'wanted', 'reached', 'met']), line(['---', '--:', '---', '---']), ...lines] : [];
 }
 
 /** Starts as Markdown. */
