@@ -31,15 +31,11 @@ export interface KernelCode extends FunctionCode {
   readonly scratchBytes: number;
 }
 
-/** The function of a kernel. Throws `BackendError` for dtypes and ops that this backend does not have. */
+/** The function of a kernel. Throws `BackendError` for ops that this backend does not have. */
 export function emitKernel(kernel: Kernel, outside: Surroundings): KernelCode {
   const fail = (problem: string): never => {
     throw new BackendError(`kernel '${kernel.name}': ${problem}`);
   };
-  for (const { name, dtype } of kernel.buffers) {
-    if (dtype === 'f16' || dtype === 'bf16')
-      fail(`buffer '${name}' holds ${dtype}, which the CPU backend cannot read yet; use f32`);
-  }
   const grid = kernel.body.some((s) => s.k === 'for' && s.kind === 'grid');
   const params = [...(grid ? ['counter', 'threads'] : []), ...kernel.buffers.map((buffer) => buffer.name)];
   const type: FunctionType = { params: params.map(() => 'i32' as const), results: [] };

@@ -3,8 +3,8 @@
  * Neighbouring elements are loaded as one vector, equal ones once, others lane by lane.
  */
 import type { LoadExpr, LoopExpr } from '@sinter/compiler';
-import type { DType } from '@sinter/ir';
-import { isFloat } from '@sinter/ir';
+import { dtypeBytes, isFloat } from '@sinter/ir';
+import { fromHalf, fromHalves, isHalf } from './half.ts';
 import type { Linear } from './linear.ts';
 import { address, atom, fixed, isFixed, plus, sumTerms } from './linear.ts';
 import type { Form, Memory, Place, Registers, VectorLoop } from './names.ts';
@@ -119,7 +119,7 @@ export function expressions(names: Names, vectors: VectorContext) {
 
   /** The address of element `at` of memory. */
   function addressOf(memory: Memory, index: Linear): { readonly address: Node; readonly offset: number } {
-    return address(b, memory.base, memory.offset, index, bytesOf(memory.dtype), isNatural);
+    return address(b, memory.base, memory.offset, index, dtypeBytes[memory.dtype], isNatural);
   }
 
   function elementOf(registers: Registers, index: Linear): number {
@@ -137,8 +137,10 @@ export function expressions(names: Names, vectors: VectorContext) {
     if (from.k === 'memory') {
       const at = addressOf(from, index);
       const state = `${from.id}@${from.version}`;
+      if (isHalf(from.dtype))
+        return fromHalf(b, b.load(o.i32Load16S, 'i32', [at.address], 1, at.offset, state), from.dtype);
       if (isFloat(from.dtype)) return b.load(o.f32Load, 'f32', [at.address], 2, at.offset, state);
-      const opcode = bytesOf(from.dtype) === 4 ? o.i32Load : from.dtype === 'i8' ? o.i32Load8S : o.i32Load8U;
+      const opcode = dtypeBytes[from.dtype] === 4 ? o.i32Load : from.dtype === 'i8' ? o.i32Load8S : o.i32Load8U;
       return b.load(opcode, 'i32', [at.address], opcode === o.i32Load ? 2 : 0, at.offset, state);
     }
     const element = elementOf(from, index);
@@ -203,7 +205,7 @@ export function expressions(names: Names, vectors: VectorContext) {
   /** A load of one element into all lanes, where there is such an instruction. */
   function splatLoad(x: LoadExpr): Node | undefined {
     const from = place(x.from);
-    if (from.k !== 'memory' || bytesOf(from.dtype) !== 4) return undefined;
+    if (from.k !== 'memory' || dtypeBytes[from.dtype] !== 4) return undefined;
     const at = addressOf(from, linear(x.at, undefined));
     return b.load(v.load32Splat, 'v128', [at.address], 2, at.offset, `${from.id}@${from.version}`);
   }
@@ -227,11 +229,13 @@ export function expressions(names: Names, vectors: VectorContext) {
         x.dtype,
       );
     }
-    const bytes = bytesOf(from.dtype);
+    const bytes = dtypeBytes[from.dtype];
     const state = `${from.id}@${from.version}`;
     if (index?.stride === 1) {
       const at = addressOf(from, index);
       if (bytes === 4) return b.load(v.load, 'v128', [at.address], 2, at.offset, state);
+      if (isHalf(from.dtype))
+        return fromHalves(b, b.load(v.load16x4S, 'v128', [at.address], 1, at.offset, state), from.dtype);
       return widenBytes(b, b.load(v.load32Zero, 'v128', [at.address], 0, at.offset, state), from.dtype);
     }
     if (bytes !== 4)
@@ -319,9 +323,4 @@ function loopAround(block: Block): Block {
   let b = block;
   while (b.kind === 'if' && b.parent) b = b.parent;
   return b;
-}
-
-/** Bytes of an element in memory. */
-export function bytesOf(dtype: DType): 1 | 4 {
-  return dtype === 'u8' || dtype === 'i8' || dtype === 'bool' ? 1 : 4;
 }

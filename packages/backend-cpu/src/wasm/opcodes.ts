@@ -13,7 +13,7 @@ const atomic = 0xfe0000;
 export const op = {
   block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, brIf: 0x0d, return: 0x0f, call: 0x10, drop: 0x1a, select: 0x1b,
   localGet: 0x20, localSet: 0x21, localTee: 0x22, globalGet: 0x23,
-  i32Load: 0x28, f32Load: 0x2a, i32Load8S: 0x2c, i32Load8U: 0x2d, i32Store: 0x36, f32Store: 0x38, f64Store: 0x39, i32Store8: 0x3a,
+  i32Load: 0x28, f32Load: 0x2a, i32Load8S: 0x2c, i32Load8U: 0x2d, i32Load16S: 0x2e, i32Store: 0x36, f32Store: 0x38, f64Store: 0x39, i32Store8: 0x3a, i32Store16: 0x3b,
   i32Const: 0x41, i64Const: 0x42, f32Const: 0x43, f64Const: 0x44,
   i32Eqz: 0x45, i32Eq: 0x46, i32Ne: 0x47, i32LtS: 0x48, i32LtU: 0x49, i32LeS: 0x4c, i32LeU: 0x4d, i32GeS: 0x4e,
   f32Eq: 0x5b, f32Ne: 0x5c, f32Lt: 0x5d, f32Le: 0x5f, f64Lt: 0x63, f64Gt: 0x64, f64Ge: 0x66,
@@ -31,13 +31,13 @@ export const op = {
 /** Vectors. */
 // prettier-ignore
 export const vop = {
-  load: simd | 0x00, load32Splat: simd | 0x09, store: simd | 0x0b, const: simd | 0x0c, shuffle: simd | 0x0d,
+  load: simd | 0x00, load16x4S: simd | 0x03, load32Splat: simd | 0x09, store: simd | 0x0b, const: simd | 0x0c, shuffle: simd | 0x0d,
   i32x4Splat: simd | 0x11, f32x4Splat: simd | 0x13, i32x4ExtractLane: simd | 0x1b, i32x4ReplaceLane: simd | 0x1c,
   f32x4ExtractLane: simd | 0x1f, f32x4ReplaceLane: simd | 0x20,
   i32x4Eq: simd | 0x37, i32x4Ne: simd | 0x38, i32x4LtS: simd | 0x39, i32x4LtU: simd | 0x3a, i32x4LeS: simd | 0x3d, i32x4LeU: simd | 0x3e,
   f32x4Eq: simd | 0x41, f32x4Ne: simd | 0x42, f32x4Lt: simd | 0x43, f32x4Le: simd | 0x45,
   not: simd | 0x4d, and: simd | 0x4e, andnot: simd | 0x4f, or: simd | 0x50, xor: simd | 0x51, bitselect: simd | 0x52,
-  load32Lane: simd | 0x56, store32Lane: simd | 0x5a, load32Zero: simd | 0x5c,
+  load32Lane: simd | 0x56, store32Lane: simd | 0x5a, store64Lane: simd | 0x5b, load32Zero: simd | 0x5c,
   f32x4Floor: simd | 0x68, f32x4Nearest: simd | 0x6a,
   i16x8ExtendLowI8x16S: simd | 0x87, i16x8ExtendLowI8x16U: simd | 0x89,
   i32x4Abs: simd | 0xa0, i32x4Neg: simd | 0xa1, i32x4ExtendLowI16x8S: simd | 0xa7, i32x4ExtendLowI16x8U: simd | 0xa9,

@@ -74,6 +74,12 @@ export function narrowToBytes(b: Builder, n: Node, dtype: DType): Node {
   return vec(b, v.shuffle, [value, value], [0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12]);
 }
 
+/** Four integers as 16 bits each in the low half. */
+export function narrowToHalves(b: Builder, n: Node): Node {
+  const halves = [0, 1, 4, 5, 8, 9, 12, 13];
+  return vec(b, v.shuffle, [n, n], [...halves, ...halves]);
+}
+
 // prettier-ignore
 const float: { readonly [O in ScalarOp]?: number } = {
   add: v.f32x4Add, sub: v.f32x4Sub, mul: v.f32x4Mul, div: v.f32x4Div, min: v.f32x4Min, max: v.f32x4Max,

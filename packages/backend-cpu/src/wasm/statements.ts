@@ -4,7 +4,7 @@ import type { DType } from '@sinter/ir';
 import { dtypeBytes, isFloat } from '@sinter/ir';
 import { unsigned } from './encode.ts';
 import type { Expressions, Names } from './expressions.ts';
-import { bytesOf } from './expressions.ts';
+import { isHalf, rounded, toHalf, toHalves } from './half.ts';
 import type { Memory, Place, Registers } from './names.ts';
 import {
   dependsOnLoads,
@@ -20,7 +20,7 @@ import {
 } from './names.ts';
 import type { Node } from './nodes.ts';
 import { op as o, vop as v } from './opcodes.ts';
-import { extractLane, lanes, narrowToBytes } from './simd.ts';
+import { extractLane, lanes, narrowToBytes, narrowToHalves } from './simd.ts';
 
 /** Private arrays in memory begin at multiples of this many bytes. */
 const scratchAlign = 64;
@@ -143,8 +143,6 @@ export function statements(names: Names, x: Expressions, scratch: number) {
   }
 
   function allocate(s: AllocStmt, rest: readonly Stmt[]): Place {
-    if (s.dtype === 'f16' || s.dtype === 'bf16')
-      names.fail(`'${s.name}' holds ${s.dtype}, which the CPU backend cannot compute with`);
     if (s.memory === 'register') {
       const wide = rest.some((r) => usedInLanes(r, s.name, undefined));
       const type = wide ? 'v128' : isFloat(s.dtype) ? 'f32' : 'i32';
@@ -268,7 +266,7 @@ export function statements(names: Names, x: Expressions, scratch: number) {
 
   // ---- stores
   function writeRegister(to: Registers, group: number, value: Node): void {
-    b.set(to.locals[group]!, value);
+    b.set(to.locals[group]!, isHalf(to.dtype) ? rounded(b, value, to.dtype) : value);
     renew(b, to, group);
   }
 
@@ -281,8 +279,9 @@ export function statements(names: Names, x: Expressions, scratch: number) {
       return;
     }
     const { address, offset } = x.addressOf(to, index);
-    if (isFloat(to.dtype)) b.store(o.f32Store, address, value, 2, offset);
-    else if (bytesOf(to.dtype) === 4) b.store(o.i32Store, address, value, 2, offset);
+    if (isHalf(to.dtype)) b.store(o.i32Store16, address, toHalf(b, value, to.dtype), 1, offset);
+    else if (isFloat(to.dtype)) b.store(o.f32Store, address, value, 2, offset);
+    else if (dtypeBytes[to.dtype] === 4) b.store(o.i32Store, address, value, 2, offset);
     else b.store(o.i32Store8, address, value, 0, offset);
   }
 
@@ -318,7 +317,9 @@ export function statements(names: Names, x: Expressions, scratch: number) {
   }
 
   function storeNeighbours(to: Memory, { address, offset }: { address: Node; offset: number }, value: Node): void {
-    if (bytesOf(to.dtype) === 4) b.store(v.store, address, value, 2, offset);
+    if (isHalf(to.dtype))
+      b.store(v.store64Lane, address, narrowToHalves(b, toHalves(b, value, to.dtype)), 1, offset, [0]);
+    else if (dtypeBytes[to.dtype] === 4) b.store(v.store, address, value, 2, offset);
     else b.store(v.store32Lane, address, narrowToBytes(b, value, to.dtype), 0, offset, [0]);
   }
 
