@@ -25,8 +25,9 @@ const usage = `npm run bench -- [options]
                    '${STARTS}', '${COMPILING}', '${SIZES}'
   --engines LIST   only these engines: ${[...new Set(engines.map((engine) => engine.name))].join(',')}
   --threads LIST   thread counts to compare at (default 1,2; 2 needs two cores)
+  --cpu            nothing on WebGPU
   --gpu            the works in the sizes of a real GPU, and only those
-  --rounds N       rounds per engine (default 5)
+  --rounds N       rounds per engine (default 3)
   --quick          one round
   --json FILE      write all that was measured there too
   --with FILE      what an earlier run wrote with --json, for all that this run does not measure
@@ -37,8 +38,9 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     engines: { type: 'string', default: '' },
     threads: { type: 'string', default: availableParallelism() > 1 ? '1,2' : '1' },
+    cpu: { type: 'boolean', default: false },
     gpu: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     with: { type: 'string' },
@@ -53,7 +55,7 @@ else await main();
 async function main(): Promise<void> {
   const pattern = new RegExp(options.only, 'i');
   const asked = (name: string): boolean => !options.gpu && pattern.test(name);
-  const offered = options.gpu ? gpuWorks : works;
+  const offered = options.gpu ? gpuWorks : works.filter(({ place }) => !options.cpu || place === 'cpu');
   const chosen = offered.filter((work) => pattern.test(work.name));
   const wanted = options.engines ? options.engines.split(',').flatMap(enginesNamed) : engines;
   const threadCounts = options.threads.split(',').map(positive('--threads'));

@@ -10,7 +10,7 @@ import { median, type Row } from './report.ts';
 import type { Work } from './work.ts';
 
 /** What one engine does in one round. */
-const ROUND: Measure = { minRuns: 3, budgetMs: 300 };
+const ROUND: Measure = { minRuns: 2, budgetMs: 300 };
 /** Pause before an engine is measured, in which the one before it stops spinning. */
 const SETTLE_MS = 100;
 

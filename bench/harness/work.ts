@@ -35,7 +35,7 @@ export interface Work {
   readonly place: Place;
   /** Floating-point operations of one run, for a column of GFLOP/s. */
   readonly flops?: number;
-  /** Bytes that a run must read and write at least, for works that are held against the machine's limits. */
+  /** Bytes that a run must read and write at least, for works that are held against the machine's limits: one kernel, or all weights. */
   readonly moves?: { readonly read: number; readonly written: number };
   /**
    * Arithmetic instructions of one lane that a run needs, where it is not `flops` that tells: exp and erf as the polynomials
@@ -44,8 +44,6 @@ export interface Work {
   readonly instructions?: number;
   /** Tokens that one run works on, for a column of tokens per second. */
   readonly tokens?: number;
-  /** Bytes of weights that one run must read, for works that memory binds. */
-  readonly weightBytes?: number;
   /** Weights: engines may keep, transpose or pack them before the clock starts. */
   readonly params: Readonly<Record<string, Values>>;
   /** Given anew in every run. */

@@ -72,9 +72,8 @@ export interface Bound {
  * @param native - whether the engine has the machine's widest vectors, or WebAssembly's
  */
 export function boundOf(work: Work, limits: Limits, native: boolean): Bound | undefined {
-  const { moves = work.weightBytes === undefined ? undefined : { read: work.weightBytes, written: 0 } } = work;
-  if (!moves) return undefined;
-  const { read, written } = moves;
+  if (!work.moves) return undefined;
+  const { read, written } = work.moves;
   const small = read + written <= SMALL_BYTES;
   const reading = small ? limits.read_16mib_gbs : limits.read_gbs;
   const copying = small ? limits.copy_16mib_gbs : limits.copy_gbs;

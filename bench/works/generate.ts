@@ -23,7 +23,7 @@ export function gptPrefill(name: string, shape: GptShape, seq: number): Work {
 /** The logits of the token after one more, when `read` tokens were read before. */
 export function gptDecode(name: string, shape: GptShape, read: number, stored: Stored): Work {
   const work = generation(`${name} decode after ${read}, ${stored}`, shape, { read, seq: 1, stored });
-  return { ...work, weightBytes: bytesOf(work.params, stored) };
+  return { ...work, moves: { read: bytesOf(work.params, stored), written: 0 } };
 }
 
 interface Reading {

@@ -1,5 +1,6 @@
 /** The works, in the order they run. */
 import { on, type Work } from '../harness/work.ts';
+import { gptDecode, gptPrefill } from './generate.ts';
 import { gpt2Small, gptStep, type GptShape } from './gpt.ts';
 import { minilmForward, minilmStep } from './minilm.ts';
 import { gelu, layerNorm, matmul, softmax } from './ops.ts';
@@ -8,11 +9,22 @@ const tinyGpt: GptShape = { layers: 2, hidden: 128, heads: 4, vocabulary: 96, se
 
 /** Works for any machine. Those on WebGPU end in seconds on a software adapter. */
 export const works: readonly Work[] = [
-  minilmForward(8, 128),
   minilmForward(1, 128),
+  minilmForward(8, 128),
+  minilmForward(32, 64),
+  minilmForward(1, 512),
   minilmStep(16, 128),
   gptStep('small GPT', { ...tinyGpt, layers: 4 }, 12),
+  gptPrefill('GPT-2 small', gpt2Small, 128),
+  gptDecode('GPT-2 small', gpt2Small, 128, 'f32'),
+  gptDecode('GPT-2 small', gpt2Small, 128, 'f16'),
+  gptDecode('GPT-2 small', gpt2Small, 128, 'i8'),
+  matmul(256),
   matmul(512),
+  matmul(1024),
+  matmul(2048),
+  matmul(512, { weights: true }),
+  matmul(1024, { weights: true }),
   softmax(4096, 1024),
   layerNorm(4096, 768),
   gelu(4 * 2 ** 20),
