@@ -1,7 +1,7 @@
 import type { LoopExpr, Stmt } from '@sinter/compiler';
 import { BackendError, load, loop, runKernel, store } from '@sinter/compiler';
 import type { Data, DType } from '@sinter/ir';
-import { constantExpr as c, dataFrom, dtypes, e, variable } from '@sinter/ir';
+import { constantExpr as c, dataFrom, e, variable } from '@sinter/ir';
 import { expect, test } from 'vitest';
 import type { Buffers } from './kernel.test.kit.ts';
 import { kernelOver, place, planOf, runOnWasm } from './kernel.test.kit.ts';

@@ -31,15 +31,17 @@ function schedulePacked(ctx: ScheduleContext, group: Group): Scheduled[] {
   const fixedK = probe.fixed(size(p.k));
   const mr = fixedM === undefined ? tile.mr : Math.min(tile.mr, fixedM);
   const nr = fixedN !== undefined && fixedN <= 4 ? 4 : tile.nr;
-  const packedB: Scratch = { scratch: 'packed_b', dtype: t.dtype, length: panelLength(p, p.n, nr) };
+  // 16-bit floats are packed as what they are computed with.
+  const dtype = isFloat(t.dtype) ? 'f32' : t.dtype;
+  const packedB: Scratch = { scratch: 'packed_b', dtype, length: panelLength(p, p.n, nr) };
   const out: Scheduled[] = [pack(ctx, p, 'b', nr, packedB)];
-  const inPlace = rowsInPlace(ctx, p);
+  const inPlace = dtype === t.dtype ? rowsInPlace(ctx, p) : undefined;
   // Panels of several tiles: they are packed as whole vectors, and each tile reads its rows of them.
   const pr = 4 * mr;
-  const packedA: Scratch = { scratch: 'packed_a', dtype: t.dtype, length: panelLength(p, p.m, pr) };
+  const packedA: Scratch = { scratch: 'packed_a', dtype, length: panelLength(p, p.m, pr) };
   if (!inPlace) out.push(pack(ctx, p, 'a', pr, packedA));
 
-  const d = draft(ctx, group, (x) => (x === t ? load('tile', v('slot'), t.dtype) : undefined));
+  const d = draft(ctx, group, (x) => (x === t ? e.cast<LoadExpr>(load('tile', v('slot'), dtype), t.dtype) : undefined));
   declare(d, p);
   const a = d.buffer(inPlace ? inPlace.from : packedA, 'read');
   const b = d.buffer(packedB, 'read');
@@ -67,15 +69,15 @@ function schedulePacked(ctx: ScheduleContext, group: Group): Scheduled[] {
         loop('vector', 'j', ix.int(nr), (j) => {
           const slot = ix.add(ix.mul(i, ix.int(nr)), j);
           const left = inPlace
-            ? load(a, ix.add(load('rows', i, 'i32'), k), t.dtype)
-            : load(a, ix.add(v('base_a'), ix.add(ix.mul(k, ix.int(pr)), i)), t.dtype);
-          const right = load(b, ix.add(v('base_b'), ix.add(ix.mul(k, ix.int(nr)), j)), t.dtype);
-          const sum = load('acc', slot, t.dtype);
+            ? load(a, ix.add(load('rows', i, 'i32'), k), dtype)
+            : load(a, ix.add(v('base_a'), ix.add(ix.mul(k, ix.int(pr)), i)), dtype);
+          const right = load(b, ix.add(v('base_b'), ix.add(ix.mul(k, ix.int(nr)), j)), dtype);
+          const sum = load('acc', slot, dtype);
           return [
             store(
               'acc',
               slot,
-              isFloat(t.dtype) ? e.fma<LoadExpr>(left, right, sum) : e.add<LoadExpr>(e.mul<LoadExpr>(left, right), sum),
+              isFloat(dtype) ? e.fma<LoadExpr>(left, right, sum) : e.add<LoadExpr>(e.mul<LoadExpr>(left, right), sum),
             ),
           ];
         }),
@@ -104,17 +106,17 @@ function schedulePacked(ctx: ScheduleContext, group: Group): Scheduled[] {
     return [
       ...rowsOf,
       { k: 'let', name: local('base_b'), value: baseB },
-      { k: 'alloc', name: 'acc', dtype: t.dtype, length: mr * nr, memory: 'register' },
+      { k: 'alloc', name: 'acc', dtype, length: mr * nr, memory: 'register' },
       loop('unroll', 'i', ix.int(mr), (i) => [
         loop('vector', 'j', ix.int(nr), (j) => [
-          store('acc', ix.add(ix.mul(i, ix.int(nr)), j), { k: 'const', value: 0, dtype: t.dtype }),
+          store('acc', ix.add(ix.mul(i, ix.int(nr)), j), { k: 'const', value: 0, dtype }),
         ]),
       ]),
       ...loops,
       loop('unroll', 'i', ix.int(mr), (i) => [
         loop('vector', 'j', ix.int(nr), (j) => {
           const slot = ix.add(ix.mul(i, ix.int(nr)), j);
-          return [store('tile', slot, load('acc', slot, t.dtype))];
+          return [store('tile', slot, load('acc', slot, dtype))];
         }),
       ]),
     ];
@@ -142,7 +144,7 @@ function schedulePacked(ctx: ScheduleContext, group: Group): Scheduled[] {
           { k: 'let', name: local('batch'), value: ix.div(g, blocks) },
           { k: 'let', name: local('m0'), value: ix.mul(ix.div(ix.mod(g, blocks), nBlocks), ix.int(mb)) },
           { k: 'let', name: local('n0'), value: ix.mul(ix.mod(g, nBlocks), ix.int(nb)) },
-          { k: 'alloc', name: 'tile', dtype: t.dtype, length: mr * nr, memory: 'local' },
+          { k: 'alloc', name: 'tile', dtype, length: mr * nr, memory: 'local' },
           loop('serial', 'jt', panels, (jt) => [
             loop('serial', 'it', rowTiles, (it) => [
               { k: 'let', name: local('row'), value: ix.add(m0, ix.mul(it, ix.int(mr))) },

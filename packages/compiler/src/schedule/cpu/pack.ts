@@ -23,7 +23,7 @@ export function pack(ctx: ScheduleContext, p: Product, side: 'a' | 'b', width: n
   declare(d, p);
   const [t, index, axis, name] =
     side === 'a' ? ([p.a, p.indexA, size(p.m), 'm'] as const) : ([p.b, p.indexB, size(p.n), 'n'] as const);
-  const value = d.low.at(t, index(counters));
+  const value = e.cast<LoadExpr>(d.low.at(t, index(counters)), target.dtype);
   const out = d.buffer(target, 'write');
   const panels = ix.ceilDiv(axis, width);
   const [panel, first] = [ix.mod(v('g'), panels), v('first')];

@@ -50,7 +50,7 @@ export function scheduleShort(ctx: ScheduleContext, group: Group): Scheduled[] |
   const known = { n: probe.fixed(N), k: probe.fixed(K), batch: probe.fixed(size(p.batch)) };
   const { block, slice, slices } = layout === 'rows' ? wholeRows : divide(ctx, rows, known);
   const inPlace = rowsInPlace(ctx, p);
-  const a: Tensor | Scratch = inPlace?.from ?? { scratch: 'rows_a', dtype: t.dtype, length: panelLength(p, p.m, 1) };
+  const a: Tensor | Scratch = inPlace?.from ?? { scratch: 'rows_a', dtype, length: panelLength(p, p.m, 1) };
   const partial: Scratch | undefined =
     slices === 1 ? undefined : { scratch: 'sums', dtype, length: elements([...p.batch, slices, ...p.m, ...p.n]) };
 
