@@ -6,7 +6,6 @@ import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { cpu } from '@sinter/backend-cpu';
 import { build } from '@sinter/compiler';
-import { codeOf } from '@sinter/compiler/artifact';
 import { sinterGraph } from '../drive/sinter.ts';
 import type { Work } from '../harness/work.ts';
 
@@ -69,8 +68,8 @@ export async function measureSizes(work: Work, leaveOut: (engine: string, error:
     });
   await add('sinter', async () => {
     const artifact = await build(sinterGraph(work, work.programs.sinter!), cpu({ threads: 1 }));
-    const { fma } = codeOf(artifact, artifact.backend, ['fma']);
-    return { engine: 'sinter', what: `code of ${work.name}`, ...total([Buffer.from(fma)]) };
+    const parts = Object.values(artifact.code).map((part) => Buffer.from(part));
+    return { engine: 'sinter', what: `code of ${work.name}, with and without fused multiply-add`, ...total(parts) };
   });
   await add('onnxruntime-node', () =>
     installed('onnxruntime-node', 'installed for this platform', join(peers, 'onnxruntime-node')),
