@@ -4,17 +4,23 @@ import * as ir from '@sinter/ir';
 import { describe, expect, test } from 'vitest';
 import { compile } from './compile.ts';
 import { explain } from './explain.ts';
+import { transientsRead } from './fuse/walk.ts';
 import { interpreter } from './loop/backend.ts';
+import { printKernel } from './loop/print.ts';
+import type { PlanOptions } from './make-plan.ts';
 import { makePlan } from './make-plan.ts';
 import { numbers } from './models.test.kit.ts';
 import type { Target } from './target.ts';
 
 type Mask = 'padding' | 'causal' | 'both';
 
-/** Attention of two heads and, for training, its gradients: of a loss that weighs every element of the context. */
-function attention(mask: Mask, options: { dropout?: number; training?: boolean; size?: number } = {}): Graph {
-  const { dropout = 0, training = true, size = 4 } = options;
-  const input = (name: string, seq: string): Tensor => ir.input(name, ['batch', seq, 2, size]);
+/** Attention of two heads, or more, and, for training, its gradients: of a loss that weighs every element of the context. */
+function attention(
+  mask: Mask,
+  options: { dropout?: number; training?: boolean; size?: number; heads?: number } = {},
+): Graph {
+  const { dropout = 0, training = true, size = 4, heads = 2 } = options;
+  const input = (name: string, seq: string): Tensor => ir.input(name, ['batch', seq, heads, size]);
   const [q, k, v] = [input('q', 'seq'), input('k', 'keys'), input('v', 'keys')];
   const biases: Tensor[] = [];
   if (mask === 'padding' || mask === 'both') biases.push(ir.input('mask', ['batch', 1, 1, 'keys']));
@@ -28,7 +34,7 @@ function attention(mask: Mask, options: { dropout?: number; training?: boolean; 
     dropout: (p) => ir.dropout(p, dropout, ir.input('key', [2], 'u32'), 3),
   });
   if (!training) return ir.graph('attention', { outputs: { context } });
-  const loss = ir.sum(ir.mul(context, ir.input('weight', ['batch', 'seq', 2, size])));
+  const loss = ir.sum(ir.mul(context, ir.input('weight', ['batch', 'seq', heads, size])));
   const [dq, dk, dv] = ir.gradients(loss as Tensor, [q, k, v]) as [Tensor, Tensor, Tensor];
   return ir.graph('attention', { outputs: { context, dq, dk, dv } });
 }
@@ -79,6 +85,63 @@ describe('results and gradients', () => {
   });
 });
 
+/** What programs compute, against the evaluator. */
+async function expectSame(g: Graph, inputs: Record<string, TensorData>, options: PlanOptions): Promise<void> {
+  const wanted = ir.evaluate(g, inputs).outputs;
+  const program = await compile(g, interpreter(target, { seed: 5, arena: true }), options);
+  const found = await program.run(inputs);
+  for (const [name, { data }] of Object.entries(wanted)) {
+    const apart = Math.max(...[...data].map((x, i) => Math.abs(x - found[name]!.data[i]!)));
+    expect(apart, name).toBeLessThan(1e-5);
+  }
+  program.close();
+}
+
+/** The kernels that walk scores, by how many products with them each stores. */
+function walksOf(g: Graph, options: PlanOptions = blockwise): number[] {
+  const { fused, steps } = makePlan(g, target, options);
+  const walks = new Set(steps.map((s) => s.group).filter((group) => transientsRead(group.members, fused).length > 0));
+  return [...walks].map((group) => group.members.filter((t) => t.op.kind === 'contract').length);
+}
+
+describe('walks', () => {
+  test('one forward, with softmax and values; one backward, with all gradients', () => {
+    expect(walksOf(attention('both', { training: false, dropout: 0.1 }))).toEqual([1]);
+    expect(walksOf(attention('both', { heads: 4, dropout: 0.1 }))).toEqual([1, 3]);
+    expect(walksOf(attention('padding', { heads: 4 }))).toEqual([1, 3]);
+  });
+  test('few matrices: the gradients of queries apart, so that threads share a matrix', () => {
+    expect(walksOf(attention('both', { heads: 2 })).sort()).toEqual([1, 1, 2]);
+  });
+  test('row sums of the gradient are those of context and its gradient: no sum over scores is left', () => {
+    const { fused } = makePlan(attention('both', { heads: 4, dropout: 0.1 }), target, blockwise);
+    const sums = [...fused.stored.keys()].filter((t) => t.op.name === 'reduceSum' && t.shape.length === 3);
+    expect(sums.map((t) => String(t.inputs[0]!.shape))).toEqual(['batch,4,seq,keys', 'batch,seq,4,4']);
+  });
+  test('four matrices and more: results and gradients of all sides in one kernel', async () => {
+    const g = attention('both', { heads: 4, dropout: 0.25 });
+    await expectSame(g, inputsOf(g, { batch: 1, seq: 53, keys: 99 }), blockwise);
+  });
+  test('the largest score grows from block to block', async () => {
+    const g = attention('padding', { training: false });
+    const inputs = inputsOf(g, { batch: 1, seq: 3, keys: 300 });
+    const k = inputs['k']!;
+    inputs['k'] = { ...k, data: (k.data as Float32Array).map((x, i) => (x * (1 + i)) / 100) };
+    await expectSame(g, inputs, blockwise);
+  });
+  test('blocks that a causal mask hides are passed over', async () => {
+    const conditions = (mask: Mask): number => {
+      const { kernels } = makePlan(attention(mask, { training: false }), target, blockwise).plan;
+      const walk = kernels.find((kernel) => kernel.name.startsWith('blockwise'))!;
+      return printKernel(walk).match(/\bif\b/g)!.length;
+    };
+    // Sums are scaled under one condition.
+    expect([conditions('padding'), conditions('causal'), conditions('both')]).toEqual([1, 2, 2]);
+    const g = attention('causal');
+    await expectSame(g, inputsOf(g, { batch: 1, seq: 110, keys: 110 }), blockwise);
+  });
+});
+
 test.each([
   ['many bindings', gpu, true],
   ['an emulated one', { ...gpu, software: true }, true],
@@ -114,12 +177,14 @@ test('memory grows linearly with the sequence', () => {
 
 test('explain tells what is never stored, and what is stored because it is small', () => {
   const g = attention('causal');
-  const at = { batch: 1, seq: 2048, keys: 2048 };
+  const at = { batch: 1, seq: 1024, keys: 1024 };
   const auto = explain(makePlan(g, target, { dims: at }));
   expect(auto.toString()).toContain('scores: contract f32[batch, 2, seq, keys] never stored (computed again');
-  const short = makePlan(g, target, { dims: { ...at, seq: 256 } });
-  expect(short.fused.transient.size).toBe(0);
-  expect(explain(short).toString()).toContain('stored (quicker where there are fewer than 1024 × 1024)');
+  for (const small of [{ seq: 255, keys: 255, batch: 64 }, { seq: 512 }]) {
+    const plan = makePlan(g, target, { dims: { ...at, ...small } });
+    expect(plan.fused.transient.size).toBe(0);
+    expect(explain(plan).toString()).toContain('stored (quicker where they are small or few)');
+  }
 });
 
 test.each([

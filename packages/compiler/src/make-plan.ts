@@ -36,7 +36,7 @@ export interface PlanOptions {
    * How matrices of attention scores are treated: `stored` as any tensor; `blockwise` never, they are computed again tile by tile in
    * every kernel that reads them, forward and backward, so that memory grows linearly with the sequence; where a kernel would bind
    * too many buffers for that, they are stored all the same. Default on CPUs `auto`:
-   * blockwise where they are known to be large (1,024 × 1,024 and more); on GPUs `stored`.
+   * blockwise where they are known to be large (256 × 256 and more, 8 MiB in all); on GPUs `stored`.
    */
   readonly attention?: Attention;
   /**

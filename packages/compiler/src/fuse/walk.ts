@@ -22,7 +22,7 @@ export interface WalkOptions {
  * Matrices from which on gradients of both sides are made together: a thread then takes a matrix whole, so there must be several. It
  * saves two products of seven.
  */
-const manyMatrices = 8;
+const manyMatrices = 4;
 
 /** The axes of a matrix of scores, by their positions in the shape of the scores. */
 export interface MatrixAxes {

@@ -43,6 +43,37 @@ test('a product with a vector is a sum of products, unless it reads a matrix tha
   );
   expect(ops(one(ir.matmul(x, ir.input('w', [4, 2]) as Tensor) as Tensor))).toContain('contract');
 });
+test('a sum over the columns of a product is one over its inner axis, where the other product is there', async () => {
+  const input = (name: string, rows: string): Tensor => ir.input(name, ['batch', rows, 3]) as Tensor;
+  const [a, b] = [input('a', 'm'), input('b', 'n')];
+  const weight = ir.input('weight', ['batch', 'm', 'n']) as Tensor;
+  const rows = ir.input('rows', ['batch', 'm', 1]) as Tensor;
+  const whole = ir.div(ir.full([], 1) as Tensor, rows) as Tensor;
+  const keep = ir.less(weight, 0.5) as Tensor<ir.Shape, 'bool'>;
+  const dropped = (x: Tensor): Tensor => ir.where(keep, x, ir.full([], 0)) as Tensor;
+  const out = ir.contract('bmn,bnd->bmd', dropped(ir.mul(ir.mul(weight, whole), 2) as Tensor), b);
+  const product = dropped(ir.contract('bmd,bnd->bmn', a, b));
+  const y = ir.div(ir.sum(ir.mul(ir.mul(product, 2), weight), { axes: 2, keepdims: true }), rows) as Tensor;
+  const g = ir.graph('g', { outputs: { out, y } });
+  const simple = simplifyGraph(g);
+  expect(ir.topological(ir.graphRoots(simple)).filter((t) => t.op.kind === 'contract')).toHaveLength(1);
+  const noise = (n: number, seed: number): Float32Array =>
+    Float32Array.from({ length: n }, (_, i) => Math.sin(i * seed));
+  const inputs = {
+    a: { data: noise(12, 1), shape: [1, 4, 3] },
+    b: { data: noise(15, 2), shape: [1, 5, 3] },
+    weight: { data: noise(20, 3), shape: [1, 4, 5] },
+    rows: { data: Float32Array.of(1, 2, 3, 4), shape: [1, 4, 1] },
+  };
+  const [wanted, found] = [g, simple].map((graph) => ir.evaluate(graph, inputs).outputs['y']!.data);
+  wanted!.forEach((x, i) => {
+    expect(found![i]).toBeCloseTo(x, 5);
+  });
+  // Another weight is another product.
+  const other = ir.sum(ir.mul(product, ir.exp(weight)), { axes: 2 }) as Tensor;
+  const apart = simplifyGraph(ir.graph('g', { outputs: { out, other } }));
+  expect(ir.topological(ir.graphRoots(apart)).filter((t) => t.op.kind === 'contract')).toHaveLength(2);
+});
 test('every pass leaves a graph that is well formed', () => {
   const gamma = ir.state('gamma', [4]);
   const y = ir.softmax(ir.layerNorm(ir.gelu(x), gamma, ir.state('beta', [4])));

@@ -25,7 +25,7 @@ export interface Block {
 }
 
 /** Rows and columns of a block: with what is computed of it, it stays in the nearest cache. */
-const [rowsOfBlock, columnsOfBlock] = [24, 96];
+const [rowsOfBlock, columnsOfBlock] = [48, 96];
 
 /** The block for a target. Its columns are whole tiles both ways: they are rows where the matrix is transposed. */
 export function blockOf(ctx: ScheduleContext): Block {
