@@ -3,7 +3,7 @@
  * do the same made once.
  */
 import type { DType, Expr, Graph, Tensor } from '@sinter/ir';
-import { elements, graphRoots, simplifier, sourceName, topological } from '@sinter/ir';
+import { dimProduct, elements, graphRoots, simplifier, sourceName, topological } from '@sinter/ir';
 import type { BufferRole, DimRange, PlanBuffer, Port, Ports, Step } from './artifact/format.ts';
 import { copyOf } from './copy.ts';
 import type { Group } from './fuse/group.ts';
@@ -44,8 +44,12 @@ export function assemble(
   const copies = placeUpdates(buffers, g, ctx.fused.graph, steps);
   for (const [name, t] of Object.entries(ctx.fused.graph.outputs)) add(buffers, t, name, 'output');
   const program: Program = { kernels: [], ids: new Map(), names: new Map(), steps: [], writtenAt: new Map() };
-  const prepared = emitAll(program, buffers, ctx, first, Infinity);
-  const ran = [...prepared, ...emitAll(program, buffers, ctx, rest, reuseWithin)];
+  const lastOf = lastSteps(
+    steps,
+    copies.map(({ from }) => from),
+  );
+  const prepared = emitAll(program, buffers, ctx, first, { within: Infinity, lastOf });
+  const ran = [...prepared, ...emitAll(program, buffers, ctx, rest, { within: reuseWithin, lastOf })];
   for (const { from, state } of copies) emit(program, buffers, ctx, copyOf(from, ctx), [buffers.of.get(from)!, state]);
 
   const last = Math.max(0, program.steps.length - 1);
@@ -205,17 +209,51 @@ interface Program {
   readonly writtenAt: Map<number, number>;
 }
 
+/** The step that binds each tensor last; those of `kept` are needed after all steps. */
+function lastSteps(steps: readonly PlanStep[], kept: readonly Tensor[]): ReadonlyMap<Binding, PlanStep> {
+  const last = new Map<Binding, PlanStep>();
+  for (const step of steps) for (const b of step.scheduled.bindings) last.set(b, step);
+  for (const t of kept) last.delete(t);
+  return last;
+}
+
+/**
+ * Puts results of a step where operands lie that nothing reads afterwards and that are read only at the index that is written, as
+ * state is that is updated in place. Only what was written from step `since` on: what is prepared outlives the run.
+ */
+function writeInPlace(buffers: Buffers, step: PlanStep, lastOf: ReadonlyMap<Binding, PlanStep>, since: number): void {
+  const { kernel, bindings, overwritable } = step.scheduled;
+  const free = new Set(
+    [...overwritable].filter((x) => {
+      const buffer = buffers.list[buffers.of.get(x) ?? -1];
+      return lastOf.get(x) === step && buffer?.role === 'scratch' && buffer.first >= since;
+    }),
+  );
+  bindings.forEach((b, i) => {
+    if ('scratch' in b || buffers.of.has(b) || kernel.buffers[i]!.access === 'read') return;
+    for (const x of free) {
+      if (x.dtype !== b.dtype || dimProduct(x.shape) !== dimProduct(b.shape)) continue;
+      buffers.of.set(b, buffers.of.get(x)!);
+      free.delete(x);
+      return;
+    }
+  });
+}
+
 /** Adds all steps, less those whose result is still there, or was `within` so many steps. Returns those that it added. */
 function emitAll(
   program: Program,
   buffers: Buffers,
   ctx: ScheduleContext,
   steps: readonly PlanStep[],
-  within: number,
+  { within, lastOf }: { readonly within: number; readonly lastOf: ReadonlyMap<Binding, PlanStep> },
 ): readonly PlanStep[] {
   const made = new Map<string, { readonly buffers: readonly number[]; readonly step: number }>();
-  let count = program.steps.length;
-  return steps.filter(({ scheduled: { kernel, bindings } }) => {
+  const since = program.steps.length;
+  let count = since;
+  return steps.filter((planned) => {
+    const { kernel, bindings } = planned.scheduled;
+    writeInPlace(buffers, planned, lastOf, since);
     const read: number[] = [];
     for (const b of bindings) if (!('scratch' in b)) read.push(add(buffers, b, `${b.op.name}${count++}`, 'scratch'));
     const results = bindings.flatMap((b) => ('scratch' in b && !buffers.of.has(b) ? [b] : []));

@@ -10,7 +10,20 @@ import { load, store } from '../../loop/language.ts';
 import { mapExprs } from '../../loop/walk.ts';
 import type { Target } from '../../target.ts';
 import type { ScheduleContext, Scheduled } from '../draft.ts';
-import { draft, ix, kernelName, lastOf, local, loop, operations, replace, storeAll, v } from '../draft.ts';
+import {
+  draft,
+  eachOf,
+  ix,
+  kernelName,
+  lastOf,
+  local,
+  loop,
+  operations,
+  readElsewhere,
+  replace,
+  storeAll,
+  v,
+} from '../draft.ts';
 import { combine, initial, levels } from '../reduction.ts';
 import { rowsPerBlock } from './map.ts';
 
@@ -42,11 +55,13 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
   const narrow = lanes === 1;
 
   const body: Stmt[] = [];
+  const summed: LoopExpr[] = [];
   let work = 0;
   const depth = Math.max(...level.values());
   for (let pass = 0; pass <= depth; pass++) {
     const now = reductions.filter((t) => level.get(t) === pass);
     const terms = now.map((t) => d.low.at(t.inputs[0]!, at));
+    summed.push(...terms);
     work += operations(terms) + now.length;
     const acc = now.map((t) => `acc${reductions.indexOf(t)}`);
     const step = (i: number, slot: LoopExpr, c: LoopExpr): Stmt => {
@@ -95,6 +110,13 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
     value: result.get(t) ?? d.low.at(t, t.shape.length > outer.length ? [...row, ix.int(0)] : row),
   }));
   work += operations(wideValues.map((v) => v.value));
+  // Results of a row's full width are stored when its sums are done: they may lie where an operand of that width lay.
+  const full = [...summed, ...wideValues.map((o) => o.value)];
+  const keep = readElsewhere(full, position);
+  eachOf(
+    rowValues.map((o) => o.value),
+    (x) => x.k === 'load' && keep.add(x.from),
+  );
   const named = <T extends { readonly to: string }>(values: readonly T[], tensors: readonly Tensor[]): T[] =>
     values.map((v, i) => ({ ...v, to: d.buffer(tensors[i]!, 'write') }));
   const wideOut = named(wideValues, wide);
@@ -120,5 +142,6 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
       ]),
     ],
     flops,
+    { keep },
   );
 }
