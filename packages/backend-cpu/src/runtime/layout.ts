@@ -15,19 +15,19 @@ export interface HeaderLayout {
   /** Barriers passed; what waiting threads watch. */ readonly generation: number;
   /** Non-zero: thread 0 records the time after each step. */ readonly profile: number;
   /** Non-zero: the steps that need to run once only are left out. */ readonly prepared: number;
-  /** Per step: the next free grid iteration. Zeroed before each run. */ readonly counters: number;
   /** Per run-time size, in the order of `Object.keys(artifact.dims)`: its value. */ readonly dims: number;
   /** Per plan buffer: its byte address. */ readonly addresses: number;
   /** `f64` milliseconds: one before the first step, one after each step. */ readonly times: number;
-  /** Size of the header. */ readonly bytes: number;
+  /** Per thread, `stride` bytes apart, and per step: how many grid iterations of that thread's share are taken. Zeroed before each run. */
+  readonly counters: number;
+  readonly stride: number;
 }
 
 const line = alignment;
 
-/** The layout of a program's header. Words that several threads write lie on cache lines of their own. */
+/** The layout of a program's header, whose counters are as many as there are threads. Words of several threads lie on cache lines of their own. */
 export function headerLayout(shape: HeaderShape): HeaderLayout {
-  const counters = 3 * line;
-  const dims = aligned(counters + 4 * shape.steps);
+  const dims = 3 * line;
   const addresses = aligned(dims + 4 * shape.dims);
   const times = aligned(addresses + 4 * shape.buffers);
   return {
@@ -35,10 +35,10 @@ export function headerLayout(shape: HeaderShape): HeaderLayout {
     generation: line,
     profile: 2 * line,
     prepared: 2 * line + 4,
-    counters,
     dims,
     addresses,
     times,
-    bytes: aligned(times + 8 * (shape.steps + 1)),
+    counters: aligned(times + 8 * (shape.steps + 1)),
+    stride: aligned(4 * shape.steps),
   };
 }

@@ -108,9 +108,10 @@ export class CpuProgram implements Program {
 
   async #compute(profile: boolean, first: number): Promise<void> {
     const { base, header } = this.#resident;
-    const { memory } = this.#store;
+    const { memory, threads } = this.#store;
     // All that threads write: the barrier, and what each step has done.
     const barrier = memory.words(base, header.dims / 4).fill(0);
+    memory.words(base + header.counters, (threads * header.stride) / 4).fill(0);
     barrier[header.profile / 4] = Number(profile);
     barrier[header.prepared / 4] = first;
     await this.#store.compute(this.#resident, async (why) =>

@@ -21,11 +21,7 @@ export function failure(
   why: string,
 ): string {
   const { name, steps, kernels } = artifact;
-  const words = memory.words(base, header.dims / 4);
-  const begun = words
-    .subarray(header.counters / 4, header.counters / 4 + steps.length)
-    .findLastIndex((count) => count !== 0);
-  const at = Math.min(Math.max(begun, first + words[header.generation / 4]!), steps.length - 1);
+  const at = first + memory.words(base + header.generation, 1)[0]!;
   const kernel = steps[at] && kernels[steps[at].kernel];
   const where = kernel === undefined ? '' : ` in kernel '${kernel}' (step ${at + 1} of ${steps.length})`;
   return `program '${name}' failed${where}: ${why}`;

@@ -75,7 +75,7 @@ export class Store extends SharedState {
       const base = heap.allocate(bytes);
       try {
         this.memory.reach(0, artifact.name);
-        this.memory.zero(base, header.bytes);
+        this.memory.zero(base, header.counters);
         for (const { address, size } of fresh) this.memory.zero(address, size);
         const placed = addresses.map((offset) => (offset < 0 ? -1 : base + offset));
         artifact.buffers.forEach(({ name, dtype, role }, i) => {
@@ -153,6 +153,6 @@ function fixedPart(
 ): { addresses: number[]; header: HeaderLayout; scratch: number; bytes: number } {
   const { buffers, dims, steps } = artifact;
   const header = headerLayout({ steps: steps.length, dims: Object.keys(dims).length, buffers: buffers.length });
-  const { offsets, end } = placeKept(artifact, aligned(header.bytes));
+  const { offsets, end } = placeKept(artifact, header.counters + threads * header.stride);
   return { addresses: offsets, header, scratch: end, bytes: end + threads * aligned(scratchBytes) };
 }

@@ -1,8 +1,8 @@
 /** Turns the blocks of a function into instructions: a value used more than once is kept in a local from its first use on. */
 import type { ValueType } from './encode.ts';
-import { instruction, memarg, signed, unsigned } from './encode.ts';
+import { signed, unsigned } from './encode.ts';
 import type { Block, GridItem, LoopItem, Node } from './nodes.ts';
-import { aop, emptyBlock, op } from './opcodes.ts';
+import { emptyBlock, op } from './opcodes.ts';
 
 /** Counts how often each value is used; last to first, so that a value computed for nobody is seen and left out. */
 function countUses(block: Block): void {
@@ -32,7 +32,7 @@ function countUses(block: Block): void {
         break;
       case 'grid':
         countUses(item.body);
-        for (const n of [item.chunk, item.count, item.tickets]) {
+        for (const n of [item.count, ...item.args]) {
           refer(n);
           n.shared = true;
         }
@@ -135,22 +135,13 @@ export function assemble(
 
   function grid(item: GridItem): void {
     write([op.loop, emptyBlock]);
-    peek(item.tickets);
-    peek(item.chunk);
-    write(instruction(aop.i32Add, memarg(2, 0)));
+    item.args.forEach(peek);
+    peek(item.count);
+    write([op.call, ...unsigned(item.take)]);
+    local(op.localSet, item.end);
     local(op.localTee, item.counter);
     peek(item.count);
     write([op.i32LtS, op.if, emptyBlock]);
-    // end = min(counter + chunk, count)
-    local(op.localGet, item.counter);
-    peek(item.chunk);
-    write([op.i32Add]);
-    local(op.localTee, item.end);
-    peek(item.count);
-    local(op.localGet, item.end);
-    peek(item.count);
-    write([op.i32LtS, op.select]);
-    local(op.localSet, item.end);
     iterate(item.body, item.counter, 1, () => local(op.localGet, item.end));
     write([op.br, 1, op.end, op.end]);
   }

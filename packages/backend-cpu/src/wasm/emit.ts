@@ -24,7 +24,7 @@ export interface Surroundings {
 
 /**
  * A kernel's function. Its parameters are the addresses of its buffers; with a `grid` loop before them the address of the
- * counter that hands out iterations, and the number of threads.
+ * counter of the first thread's iterations, which thread this is, and the number of threads.
  */
 export interface KernelCode extends FunctionCode {
   readonly grid: boolean;
@@ -37,7 +37,7 @@ export function emitKernel(kernel: Kernel, outside: Surroundings): KernelCode {
     throw new BackendError(`kernel '${kernel.name}': ${problem}`);
   };
   const grid = kernel.body.some((s) => s.k === 'for' && s.kind === 'grid');
-  const params = [...(grid ? ['counter', 'threads'] : []), ...kernel.buffers.map((buffer) => buffer.name)];
+  const params = [...(grid ? ['counter', 'thread', 'threads'] : []), ...kernel.buffers.map((buffer) => buffer.name)];
   const type: FunctionType = { params: params.map(() => 'i32' as const), results: [] };
   const b = nodeBuilder(type.params);
   const names: Names = {
@@ -71,7 +71,10 @@ export function emitKernel(kernel: Kernel, outside: Surroundings): KernelCode {
   const vectors: VectorContext = { b, relaxed: outside.fma, helper: (name) => unsigned(outside.helpers[name]!) };
   const emitter = statements(names, expressions(names, vectors), outside.globals.scratch);
   try {
-    emitter.block(kernel.body, grid ? { tickets: b.get(0), threads: b.get(1) } : undefined);
+    emitter.block(
+      kernel.body,
+      grid ? { take: outside.helpers['take']!, args: [b.get(0), b.get(1), b.get(2)] } : undefined,
+    );
   } catch (error) {
     if (error instanceof UnspelledError) fail(error.message);
     throw error;

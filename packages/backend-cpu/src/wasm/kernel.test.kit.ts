@@ -82,7 +82,7 @@ export function place(
   const { code, scratchBytes } = emitModule(plan, { fma });
   const layout = headerLayout({ steps: plan.steps.length, dims: dims.length, buffers: plan.buffers.length });
   const base = 1024;
-  let top = base + layout.bytes;
+  let top = base + layout.counters + threads * layout.stride;
   const scratch = Array.from({ length: threads }, () => (top += scratchBytes) - scratchBytes);
   top = Math.max(top, from);
   const at = names.map((n) => {
@@ -116,7 +116,7 @@ export function place(
     base,
     scratch,
     run: () => {
-      words.fill(0, (base + layout.counters) / 4, (base + layout.counters) / 4 + plan.steps.length);
+      words.fill(0, (base + layout.counters) / 4, (base + layout.counters + layout.stride) / 4);
       (exports['run'] as (thread: number, threads: number) => void)(0, 1);
     },
     read: () =>

@@ -45,8 +45,8 @@ export function emitModule(plan: Plan, options: EmitOptions): EmittedModule {
   const dimNames = Object.keys(plan.dims);
   const layout = headerLayout({ steps: plan.steps.length, dims: dimNames.length, buffers: plan.buffers.length });
   const dims = new Map(dimNames.map((name, i) => [name, { offset: layout.dims + 4 * i, min: plan.dims[name]!.min }]));
-  const helpers = [remainder(), barrier(layout)];
-  const helperNumbers = { [fmodName]: firstFunction, barrier: firstFunction + 1 };
+  const helpers = [remainder(), barrier(layout), take(layout)];
+  const helperNumbers = { [fmodName]: firstFunction, barrier: firstFunction + 1, take: firstFunction + 2 };
   const kernels = plan.kernels.map((kernel) =>
     emitKernel(kernel, { fma: options.fma, globals, dims, helpers: helperNumbers }),
   );
@@ -101,12 +101,45 @@ function driver(
     const { grid } = kernels[step.kernel]!;
     const addresses = step.buffers.flatMap((buffer) => load(layout.addresses + 4 * buffer));
     const call = [...addresses, op.call, ...unsigned(firstKernel + step.kernel)];
-    if (grid) code.push(...base, ...i32(layout.counters + 4 * i), op.i32Add, ...get(threads), ...call);
+    if (grid) code.push(...base, ...i32(layout.counters + 4 * i), op.i32Add, ...get(thread), ...get(threads), ...call);
     else code.push(...get(thread), op.i32Eqz, op.if, emptyBlock, ...call, op.end);
     code.push(...get(threads), op.call, ...unsigned(barrierFunction), ...stamp(i + 1));
     if (i === prepare - 1) code.push(op.end, ...stamp(prepare));
   });
   return { name: 'run', type: { params: ['i32', 'i32'], results: [] }, locals: ['i32'], code };
+}
+
+/**
+ * Iterations that a thread takes next, from the first up to the end: an eighth of its own share, which is the same in every kernel, so that
+ * what it reads is what it has written; then of what others have not taken yet. `counter` is that of the first thread; where nothing is left,
+ * the first one is `count`.
+ */
+function take(layout: HeaderLayout): FunctionCode {
+  const [counter, thread, threads, count, whose, first, size, chunk, address, at] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const least = (a: number[], b: number[]): number[] => [...a, ...b, ...a, ...b, op.i32LtS, op.select];
+  const rest = [...get(count), ...get(threads), op.i32RemS];
+  // prettier-ignore
+  const code = [
+    ...get(thread), ...set(whose),
+    op.loop, emptyBlock,
+    // first = whose · (count / threads) + min(whose, rest); size = count / threads + (whose < rest)
+    ...get(count), ...get(threads), op.i32DivS, ...tee(size), ...get(whose), op.i32Mul, ...least(get(whose), rest), op.i32Add, ...set(first),
+    ...get(size), ...get(whose), ...rest, op.i32LtS, op.i32Add, ...set(size),
+    ...get(counter), ...get(whose), ...i32(layout.stride), op.i32Mul, op.i32Add, ...tee(address),
+    ...instruction(aop.i32Load, memarg(2, 0)), ...get(size), op.i32LtS, op.if, emptyBlock,
+    // chunk = max(1, size / 8)
+    ...get(size), ...i32(3), op.i32ShrS, ...tee(chunk), ...i32(1), ...get(chunk), op.select, ...set(chunk),
+    ...get(address), ...get(chunk), ...instruction(aop.i32Add, memarg(2, 0)), ...tee(at), ...get(size), op.i32LtS, op.if, emptyBlock,
+    ...get(first), ...get(at), op.i32Add,
+    ...get(first), ...least([...get(at), ...get(chunk), op.i32Add], get(size)), op.i32Add, op.return,
+    op.end, op.end,
+    // The next thread's share, until it is one's own again.
+    ...get(whose), ...i32(1), op.i32Add, ...get(threads), op.i32RemS, ...tee(whose), ...get(thread), op.i32Ne, op.brIf, 0,
+    op.end,
+    ...get(count), ...get(count),
+  ];
+  const i32s = (n: number) => Array.from({ length: n }, () => 'i32' as const);
+  return { name: 'take', type: { params: i32s(4), results: i32s(2) }, locals: i32s(6), code };
 }
 
 /** How often a waiting thread looks before it sleeps: some tens of microseconds, longer than most steps differ. */

@@ -53,14 +53,14 @@ export interface LoopItem {
   readonly certain: boolean;
   readonly body: Block;
 }
-/** Takes chunks of the iterations 0 … `count` − 1 from a counter in memory that all threads share. */
+/** Takes chunks of the iterations 0 … `count` − 1: `take(…args, count)` gives the first of a chunk, from `count` on if there is none, and the end. */
 export interface GridItem {
   readonly k: 'grid';
   readonly counter: number;
   readonly end: number;
-  readonly tickets: Node;
+  readonly take: number;
+  readonly args: readonly Node[];
   readonly count: Node;
-  readonly chunk: Node;
   readonly body: Block;
 }
 

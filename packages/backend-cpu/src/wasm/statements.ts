@@ -25,10 +25,10 @@ import { extractLane, lanes, narrowToBytes, narrowToHalves } from './simd.ts';
 /** Private arrays in memory begin at multiples of this many bytes. */
 const scratchAlign = 64;
 
-/** The counter of a grid loop's iterations, and how many threads take from it. */
+/** The number of the function that hands out iterations of a grid loop, and what it is told besides their count. */
 export interface Tickets {
-  readonly tickets: Node;
-  readonly threads: Node;
+  readonly take: number;
+  readonly args: readonly Node[];
 }
 
 /** Emits statements into the builder of `names`; private arrays begin at the global `scratch`. */
@@ -194,16 +194,13 @@ export function statements(names: Names, x: Expressions, scratch: number) {
     b.add({ k: 'loop', counter, from, until: count, step: 1, certain, body }, [count]);
   }
 
-  function gridLoop(s: ForStmt, count: Node, { tickets, threads }: Tickets): void {
-    const int = (opcode: number, p: Node, q: Node): Node => b.pure(opcode, 'i32', [p, q]);
-    const share = int(o.i32DivS, count, int(o.i32Mul, threads, b.i32(8)));
-    const chunk = b.pure(o.select, 'i32', [share, b.i32(1), int(o.i32LtS, b.i32(1), share)]);
-    for (const n of [count, chunk]) b.evaluate(n);
+  function gridLoop(s: ForStmt, count: Node, { take, args }: Tickets): void {
+    b.evaluate(count);
     const [counter, end] = [b.local('i32'), b.local('i32')];
     const body = inside('loop', s.body, () => {
       iteration(s, b.get(counter));
     });
-    b.add({ k: 'grid', counter, end, tickets, count, chunk, body }, [count, chunk]);
+    b.add({ k: 'grid', counter, end, take, args, count, body }, [count]);
   }
 
   function vectorLoop(s: ForStmt, count: Node): void {
