@@ -35,7 +35,7 @@ export class Memory {
    * Makes memory reach `bytes` past the last block, for a program and the run-time sizes that it asks for. Gives the address
    * of that stretch; the next allocation moves it.
    */
-  reach(bytes: number, program: string, sizes: Sizes = {}): number {
+  async reach(bytes: number, program: string, sizes: Sizes = {}): Promise<number> {
     const start = this.heap.top;
     const need = Math.ceil((start + bytes + slack) / page);
     const have = this.wasm.buffer.byteLength / page;
@@ -44,12 +44,8 @@ export class Memory {
     try {
       this.wasm.grow(need - have);
     } catch (error) {
-      const names = Object.keys(sizes);
-      throw new BackendError(
-        `program '${program}'${names.map((name, i) => `${i > 0 ? ',' : ' with'} ${name}=${sizes[name]}`).join('')} needs ${showBytes(need * page)} of memory, ` +
-          `of which ${showBytes(bytes)} for the tensors of one run; no more than 4 GiB can be addressed, and more than ${showBytes(have * page)} ` +
-          `was refused (${(error as Error).message}); make ${names.join(' or ') || 'the model'} smaller, or close programs that share its state`,
-      );
+      const { refusal } = await import('./report.ts');
+      throw new BackendError(refusal(program, sizes, need * page, bytes, have * page, (error as Error).message));
     }
     return start;
   }
@@ -96,10 +92,4 @@ function reserve(): WebAssembly.Memory {
   throw new BackendError(
     `cpu: the engine gives no shared memory (${(why as Error).message}); close programs that are no longer used`,
   );
-}
-
-/** A number of bytes for people: `1.25 GiB`. */
-export function showBytes(bytes: number): string {
-  const mib = bytes / 2 ** 20;
-  return mib < 1024 ? `${mib.toFixed(2)} MiB` : `${(mib / 1024).toFixed(2)} GiB`;
 }

@@ -1,8 +1,8 @@
 /** A loaded program: it checks what it is given, places buffers for the sizes at hand, and runs when its turn comes. */
-import type { Sizes, TensorData } from '@sinter/ir';
-import { dtypeBytes, shapeSize } from '@sinter/ir';
-import type { Artifact, Layout, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
-import { BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
+import type { Data, Sizes, TensorData } from '@sinter/ir';
+import { dtypeBytes } from '@sinter/ir';
+import type { Artifact, Port, Ports, Program, RunOptions, StateHandle, StepTime } from '@sinter/compiler/artifact';
+import { BackendError, bindInputs, bindOutputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from './heap.ts';
 import { Layouts } from './placed.ts';
 import type { Runner } from './prepared.ts';
@@ -26,8 +26,6 @@ export class CpuProgram implements Program {
   readonly #resident: Resident;
   readonly #layouts: Layouts;
   readonly #runner: Runner;
-  /** For which layout and arena the addresses in the header are right. */
-  #placed: { readonly layout: Layout; readonly arena: number; readonly addresses: readonly number[] } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(artifact: Artifact, store: Store, resident: Resident) {
@@ -42,8 +40,8 @@ export class CpuProgram implements Program {
     this.#runner = runner(artifact, store);
   }
 
-  async run(inputs: Given = {}): Promise<Record<string, TensorData>> {
-    return (await this.#run(inputs, false)).outputs;
+  async run(inputs: Given = {}, { outputs }: RunOptions = {}): Promise<Record<string, TensorData>> {
+    return (await this.#run(inputs, false, outputs)).outputs;
   }
 
   async profile(inputs: Given = {}): Promise<Profiled> {
@@ -69,41 +67,40 @@ export class CpuProgram implements Program {
     return this.#closing;
   }
 
-  async #run(given: Given, profile: boolean): Promise<Profiled> {
+  async #run(given: Given, profile: boolean, arrays?: RunOptions['outputs']): Promise<Profiled> {
     if (this.#closing) throw new BackendError(`program '${this.name}' was closed; load it again`);
     const sizes = bindInputs(this.#artifact, given);
+    const bound = bindOutputs(this.outputs, sizes, arrays);
     return this.#store.turn(async () => {
-      const addresses = this.#place(sizes);
+      const addresses = await this.#place(sizes);
       const { memory } = this.#store;
-      for (const [name, { dtype, buffer }] of Object.entries(this.inputs)) {
+      const view = ({ dtype, buffer }: Port, length: number): Data => memory.view(dtype, addresses[buffer]!, length);
+      for (const [name, port] of Object.entries(this.inputs)) {
         const { data } = given[name]!;
-        memory.view(dtype, addresses[buffer]!, data.length).set(data);
+        view(port, data.length).set(data);
       }
       await this.#runner((first) => this.#compute(profile, first));
-      const outputs = Object.entries(this.outputs).map(([name, port]): [string, TensorData] => {
-        const shape = shapeSize(port.shape, sizes);
-        const count = shape.reduce((a, b) => a * b, 1);
-        return [name, { shape, data: memory.view(port.dtype, addresses[port.buffer]!, count).slice() }];
+      const outputs = bound.map(({ name, port, shape, count, data }): [string, TensorData] => {
+        const result = view(port, count);
+        data?.set(result);
+        return [name, { shape, data: data ?? result.slice() }];
       });
       const steps = profile ? (await report()).stepTimes(this.#artifact, this.#resident, memory) : [];
       return { outputs: Object.fromEntries(outputs), steps };
     });
   }
 
-  /** The address of every buffer, with the header and the size of memory made to agree. */
-  #place(sizes: Sizes): readonly number[] {
-    const { dims, buffers } = this.#artifact;
+  /** The address of every buffer for the sizes at hand, which the header is told; memory is large enough then. */
+  async #place(sizes: Sizes): Promise<readonly number[]> {
+    const dims = Object.keys(this.#artifact.dims);
     const { memory } = this.#store;
     const { base, header, addresses } = this.#resident;
     const layout = this.#layouts.at(sizes);
-    const arena = memory.reach(layout.bytes, this.name, sizes);
-    if (this.#placed?.layout !== layout || this.#placed.arena !== arena) {
-      const placed = addresses.map((address, i) => (address < 0 ? arena + layout.offsets[i]! : address));
-      memory.words(base + header.dims, Object.keys(dims).length).set(Object.keys(dims).map((d) => sizes[d]!));
-      memory.words(base + header.addresses, buffers.length).set(placed);
-      this.#placed = { layout, arena, addresses: placed };
-    }
-    return this.#placed.addresses;
+    const arena = await memory.reach(layout.bytes, this.name, sizes);
+    const placed = addresses.map((address, i) => (address < 0 ? arena + layout.offsets[i]! : address));
+    memory.words(base + header.dims, dims.length).set(dims.map((d) => sizes[d]!));
+    memory.words(base + header.addresses, placed.length).set(placed);
+    return placed;
   }
 
   async #compute(profile: boolean, first: number): Promise<void> {

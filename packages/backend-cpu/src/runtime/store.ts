@@ -74,7 +74,7 @@ export class Store extends SharedState {
       });
       const base = heap.allocate(bytes);
       try {
-        this.memory.reach(0, artifact.name);
+        await this.memory.reach(0, artifact.name);
         this.memory.zero(base, header.counters);
         for (const { address, size } of fresh) this.memory.zero(address, size);
         const placed = addresses.map((offset) => (offset < 0 ? -1 : base + offset));

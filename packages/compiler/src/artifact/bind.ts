@@ -27,6 +27,31 @@ export function bindInputs(
   return sizes;
 }
 
+/** An output of a run: its sizes, the number of its elements, and the array that it is to be written into, if there is one. */
+export interface BoundOutput {
+  readonly name: string;
+  readonly port: Port;
+  readonly shape: readonly number[];
+  readonly count: number;
+  readonly data: Data | undefined;
+}
+
+/**
+ * The outputs of a run, with the arrays that were handed in for them.
+ *
+ * @throws ShapeError for an array of another dtype or length.
+ */
+export function bindOutputs(outputs: Ports, sizes: Sizes, given: Readonly<Record<string, Data>> = {}): BoundOutput[] {
+  return Object.entries(outputs).map(([name, port]) => {
+    const shape = shapeSize(port.shape, sizes);
+    const count = shape.reduce((a, b) => a * b, 1);
+    const data = given[name];
+    const wrong = data && misfit(data, port.dtype, count);
+    if (wrong !== undefined) throw new ShapeError(`output '${name}' is ${port.dtype}${showShape(shape)}: ${wrong}`);
+    return { name, port, shape, count, data };
+  });
+}
+
 /** Throws a `ShapeError` unless every run-time size has a value within its range. */
 export function checkSizes(program: string, dims: Artifact['dims'], sizes: Sizes): void {
   for (const [dim, range] of Object.entries(dims)) {

@@ -3,8 +3,8 @@
  *
  * @packageDocumentation
  */
-export type { Signature } from './bind.ts';
-export { bindInputs, checkSizes, fixedSizes, freeDims, misfit, newState } from './bind.ts';
+export type { BoundOutput, Signature } from './bind.ts';
+export { bindInputs, bindOutputs, checkSizes, fixedSizes, freeDims, misfit, newState } from './bind.ts';
 export type { Bundle, CheckCase, Tolerance, WeightTensor } from './bundle.ts';
 export { checkBackend, codeOf } from './code.ts';
 export type { EncodedBundle, EncodedFile, EncodeOptions } from './encode.ts';
@@ -40,7 +40,7 @@ export type { Layout } from './offsets.ts';
 export { keepPrepared, preparedFrom } from './prepare.ts';
 export { arenaLayout, assignOffsets, evaluateSize } from './offsets.ts';
 export { peakBytes } from './peak.ts';
-export type { Program, StateHandle, StepTime } from './program.ts';
+export type { Program, RunOptions, StateHandle, StepTime } from './program.ts';
 export type { BundleReader, ReadOptions } from './reader.ts';
 export { openBundle, verifyBundle } from './reader.ts';
 export type { LoadOptions, LoadProgress, Runtime } from './runtime.ts';

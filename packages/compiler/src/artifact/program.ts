@@ -24,6 +24,16 @@ export interface StepTime {
   readonly ms: number;
 }
 
+/** Options of {@link Program.run}. */
+export interface RunOptions {
+  /**
+   * Arrays that outputs are written into, by name, each of its output's dtype and length: where results are large, new arrays cost more than
+   * what computes them. They come back in the results. Outputs without one, and all of them where a backend has no memory in common with the
+   * host (WebGPU), get new arrays.
+   */
+  readonly outputs?: Readonly<Record<string, Data>>;
+}
+
 /** A program that is ready to run. Runs of programs that share state are queued one after the other. */
 export interface Program {
   readonly name: string;
@@ -34,7 +44,7 @@ export interface Program {
    * One run: inputs by name, with their shapes, from which the run-time sizes follow (`ShapeError` where they do not
    * agree). Gives copies of the outputs; state is updated in place. The data of the inputs must not change before the run is done.
    */
-  run(inputs?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
+  run(inputs?: Readonly<Record<string, TensorData>>, options?: RunOptions): Promise<Record<string, TensorData>>;
   /** Like {@link Program.run}, and the time of every step. */
   profile(
     inputs?: Readonly<Record<string, TensorData>>,

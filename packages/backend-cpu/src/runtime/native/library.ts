@@ -24,6 +24,8 @@ export interface Library {
   /** Bytes from an array to an address, and back. */
   put(address: number, data: Data): void;
   get(data: Data, address: number): void;
+  /** Where an array's elements lie. They stay there unless the array is handed to another thread. */
+  address(data: Data): number;
   unload(): void;
 }
 
@@ -83,6 +85,7 @@ export async function openLibrary(path: string): Promise<Library> {
     free: lib.func('sinter_free', 'void', [address, 'uint64_t']) as Library['free'],
     put: (to, data) => put(to, data, data.byteLength) as void,
     get: (data, from) => get(data, from, data.byteLength) as void,
+    address: lib.func('sinter_address', address, ['void *']) as Library['address'],
     unload: () => lib.unload(),
   };
 }

@@ -1,8 +1,8 @@
 /** A loaded native program: it checks what it is given, places buffers for the sizes at hand, and runs when its turn comes. */
-import type { Sizes, TensorData } from '@sinter/ir';
-import { dataFor, dtypeBytes, shapeSize } from '@sinter/ir';
-import type { Artifact, Ports, Program, StateHandle, StepTime } from '@sinter/compiler/artifact';
-import { BackendError, bindInputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
+import type { Data, Sizes, TensorData } from '@sinter/ir';
+import { dataFor, dtypeBytes } from '@sinter/ir';
+import type { Artifact, Ports, Program, RunOptions, StateHandle, StepTime } from '@sinter/compiler/artifact';
+import { BackendError, bindInputs, bindOutputs, checkSizes, evaluateSize, fixedSizes } from '@sinter/compiler/artifact';
 import { aligned } from '../heap.ts';
 import { Layouts } from '../placed.ts';
 import type { Runner } from '../prepared.ts';
@@ -45,8 +45,8 @@ export class NativeProgram implements Program {
     this.#steps = { all: numbers(artifact.steps), later: numbers(artifact.steps.slice(artifact.prepare ?? 0)) };
   }
 
-  async run(inputs: Given = {}): Promise<Record<string, TensorData>> {
-    return (await this.#run(inputs, false)).outputs;
+  async run(inputs: Given = {}, { outputs }: RunOptions = {}): Promise<Record<string, TensorData>> {
+    return (await this.#run(inputs, false, outputs)).outputs;
   }
 
   async profile(inputs: Given = {}): Promise<Profiled> {
@@ -72,14 +72,29 @@ export class NativeProgram implements Program {
     return this.#closing;
   }
 
-  async #run(given: Given, profile: boolean): Promise<Profiled> {
+  async #run(given: Given, profile: boolean, arrays?: RunOptions['outputs']): Promise<Profiled> {
     if (this.#closing) throw new BackendError(`program '${this.name}' was closed; load it again`);
-    const { dims, steps, kernels, prepare = 0 } = this.#artifact;
+    const { dims, buffers, steps, kernels, prepare = 0 } = this.#artifact;
     const sizes = bindInputs(this.#artifact, given);
+    const bound = bindOutputs(this.outputs, sizes, arrays);
     return this.#store.turn(async () => {
       const { library } = this.#resident;
       const addresses = this.#place(sizes);
-      for (const [name, { buffer }] of Object.entries(this.inputs)) library.put(addresses[buffer]!, given[name]!.data);
+      for (const [name, { buffer }] of Object.entries(this.inputs))
+        addresses[buffer] = library.address(given[name]!.data);
+      const results = bound.map((output) => ({
+        ...output,
+        data: output.data ?? dataFor(output.port.dtype, output.count),
+      }));
+      const inPlace = new Map<number, Data>();
+      for (const { port, data } of results) {
+        // What is also something else, a state, an input or another output, is copied.
+        const shared = [...inPlace.values(), ...Object.values(given).map((input) => input.data)];
+        if (buffers[port.buffer]!.role !== 'output' || inPlace.has(port.buffer)) continue;
+        if (shared.some((other) => overlap(other, data))) continue;
+        inPlace.set(port.buffer, data);
+        addresses[port.buffer] = library.address(data);
+      }
       let times = new Float64Array();
       await this.#runner((first) => {
         if (profile) times = new Float64Array(steps.length - first + 1);
@@ -92,19 +107,12 @@ export class NativeProgram implements Program {
           profile ? times : undefined,
         );
       });
-      const outputs = Object.entries(this.outputs).map(([name, port]): [string, TensorData] => {
-        const shape = shapeSize(port.shape, sizes);
-        const data = dataFor(
-          port.dtype,
-          shape.reduce((a, b) => a * b, 1),
-        );
-        library.get(data, addresses[port.buffer]!);
-        return [name, { shape, data }];
-      });
+      for (const { port, data } of results)
+        if (inPlace.get(port.buffer) !== data) library.get(data, addresses[port.buffer]!);
       const began = times.length - 1 - steps.length;
       const took = (step: number): number => times[began + step + 1]! - times[began + step]!;
       return {
-        outputs: Object.fromEntries(outputs),
+        outputs: Object.fromEntries(results.map(({ name, shape, data }) => [name, { shape, data }])),
         steps: profile
           ? steps.map(({ kernel }, step) => ({ step, kernel: kernels[kernel]!, ms: took(step) })).slice(prepare)
           : [],
@@ -113,7 +121,7 @@ export class NativeProgram implements Program {
   }
 
   /** The address of every buffer for the sizes at hand. */
-  #place(sizes: Sizes): readonly number[] {
+  #place(sizes: Sizes): number[] {
     const layout = this.#layouts.at(sizes);
     try {
       const arena = this.#store.arena(layout.bytes);
@@ -126,4 +134,12 @@ export class NativeProgram implements Program {
       );
     }
   }
+}
+
+function overlap(a: Data, b: Data): boolean {
+  const [from, to] = [
+    Math.max(a.byteOffset, b.byteOffset),
+    Math.min(a.byteOffset + a.byteLength, b.byteOffset + b.byteLength),
+  ];
+  return a.buffer === b.buffer && from < to;
 }
