@@ -5,7 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compile } from '@sinter/compiler';
-import type { Backend, CompileOptions } from '@sinter/compiler';
+import type { Backend, Cache, CompileOptions } from '@sinter/compiler';
+import { diskCache } from '@sinter/compiler/cache';
 import { graph as closeGraph, input, ShapeError, showShape, Tensor } from '@sinter/ir';
 import type { Graph, Tensors } from '@sinter/ir';
 import type { Architecture, InputSpec, ModelOutputs, OutputOptions } from './architecture.ts';
@@ -41,7 +42,10 @@ export interface GraphOptions extends BuildOptions {
 
 /** The options of {@link PreTrainedModel.compile}. */
 export type CompileModelOptions = Omit<GraphOptions, 'key' | 'gradient_checkpointing'> &
-  Pick<CompileOptions, 'dims' | 'trace' | 'fuse'>;
+  Pick<CompileOptions, 'dims' | 'trace' | 'fuse'> & {
+    /** Where compiled programs are kept; `false`: nowhere. Default: `diskCache()` of `@sinter/compiler/cache`, in the user's cache folder. */
+    readonly cache?: Cache | false | undefined;
+  };
 
 /** A model with weights. Made by `from_pretrained` or `from_config` of its class. */
 export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends ModelOutputs = ModelOutputs> {
@@ -103,10 +107,11 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
    * the model's own limit, unless `dims` fixes or bounds them: `{ dims: { batch: 8 } }`.
    */
   async compile(backend: Backend, options: CompileModelOptions = {}): Promise<CompiledModel> {
-    const { dims, trace, fuse, ...rest } = options;
+    const { dims, trace, fuse, cache = diskCache(), ...rest } = options;
     const limits = Object.fromEntries(Object.entries(this.dims).map(([name, max]) => [name, { max }]));
     const program = await compile(this.graph(rest), backend, {
       dims: { ...limits, ...dims },
+      ...(cache && { cache }),
       ...defined({ trace, fuse }),
     });
     try {

@@ -1,6 +1,6 @@
 /** The compiled programs of a trainer. They share one state: training, evaluation and saving see the same weights. */
 import { compile } from '@sinter/compiler';
-import type { Backend, Program, StateHandle } from '@sinter/compiler';
+import type { Backend, Cache, Program, StateHandle } from '@sinter/compiler';
 import { dataFor, graphDims, shapeSize } from '@sinter/ir';
 import type { Data, Graph } from '@sinter/ir';
 import { TrainerError } from './errors.ts';
@@ -11,15 +11,17 @@ import type { StoredTensor } from './safetensors.ts';
 export class Programs {
   readonly #backend: Backend;
   readonly #model: TrainableModel;
+  readonly #cache: Cache | undefined;
   readonly #programs = new Map<string, Promise<Program>>();
   /** Which program's handle knows a tensor. */
   readonly #handles = new Map<string, StateHandle>();
   /** Programs are loaded one after the other, because each takes the state of those before it. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(backend: Backend, model: TrainableModel) {
+  constructor(backend: Backend, model: TrainableModel, cache?: Cache) {
     this.#backend = backend;
     this.#model = model;
+    this.#cache = cache;
   }
 
   /** The program of a name; the first call compiles the graph and hands it the weights. */
@@ -44,7 +46,7 @@ export class Programs {
         `the model reads the parameter '${name}', which its parameters lack; put its first value there`,
       );
     }
-    const program = await compile(graph, this.#backend, { dims, ...(shared && { state: shared }) });
+    const program = await compile(graph, this.#backend, { dims, cache: this.#cache, ...(shared && { state: shared }) });
     for (const name of Object.keys(program.state.ports)) {
       if (this.#handles.has(name)) continue;
       this.#handles.set(name, program.state);

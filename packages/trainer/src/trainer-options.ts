@@ -1,5 +1,5 @@
 /** What goes into a trainer, and what comes out of it. */
-import type { Backend } from '@sinter/compiler';
+import type { Backend, Cache } from '@sinter/compiler';
 import type { TensorData } from '@sinter/ir';
 import type { TrainingArguments } from './arguments.ts';
 import type { Logs, TrainerCallback } from './callbacks/callback.ts';
@@ -26,6 +26,8 @@ export interface TrainerOptions {
   readonly progress?: TrainerCallback | undefined;
   /** Runs the compiled steps. Default: `cpu()` of `@sinter/backend-cpu`, if that is installed. */
   readonly backend?: Backend | undefined;
+  /** Where compiled steps are kept; `false`: nowhere. Default: `diskCache()` of `@sinter/compiler/cache`, in the user's cache folder. */
+  readonly cache?: Cache | false | undefined;
   /** Takes the log; it is flushed and left open. Default: what `report_to` asks for. */
   readonly sink?: Sink | undefined;
   /** The tokenizer: it is saved with the model, and says what to pad with. */

@@ -1,4 +1,5 @@
 /** The training loop, on one screen. What happens around a step (when to log, evaluate, save and stop, what is shown) is callbacks. */
+import { diskCache } from '@sinter/compiler/cache';
 import { TrainingArguments } from './arguments.ts';
 import type {
   CallbackContext,
@@ -206,10 +207,14 @@ export class Trainer {
   /** Backend and log are looked for when they are first needed. */
   #open(): Promise<Opened> {
     const open = async (): Promise<Opened> => {
-      const { backend = await defaultBackend(), sink } = this.#options;
+      const { backend = await defaultBackend(), cache = diskCache(), sink } = this.#options;
       const ownSink = sink ? undefined : await defaultSink(this.args);
       const to = sink ?? ownSink;
-      return { programs: new Programs(backend, this.model), ownSink, log: to ? eventLogCallback(to) : {} };
+      return {
+        programs: new Programs(backend, this.model, cache || undefined),
+        ownSink,
+        log: to ? eventLogCallback(to) : {},
+      };
     };
     return (this.#opened ??= open());
   }

@@ -2,6 +2,7 @@
 import { cpu } from '@sinter/backend-cpu';
 import { build } from '@sinter/compiler';
 import type { Artifact } from '@sinter/compiler';
+import { diskCache } from '@sinter/compiler/cache';
 import type { CheckCase } from '@sinter/compiler/artifact';
 import type { Data, DType } from '@sinter/ir';
 import { dataFrom, decoder } from '@sinter/ir';
@@ -23,7 +24,10 @@ export async function checkCases(
   const cases: Record<string, CheckCase> = {};
   for (const [entry, g] of Object.entries(source.entries)) {
     const own = dimsFor(g, dims);
-    const artifact = built[entry]!.backend === backend.name ? built[entry]! : await build(g, backend, { dims: own });
+    const artifact =
+      built[entry]!.backend === backend.name
+        ? built[entry]!
+        : await build(g, backend, { dims: own, cache: diskCache() });
     await using program = await backend.load(artifact);
     for (const [name, { dtype }] of Object.entries(program.state.ports)) {
       const value = source.weights.get(name);

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { build } from '@sinter/compiler';
 import type { Artifact } from '@sinter/compiler';
+import { diskCache } from '@sinter/compiler/cache';
 import { encodeBundle, peakBytes } from '@sinter/compiler/artifact';
 import type { Bundle } from '@sinter/compiler/artifact';
 import type { Data } from '@sinter/ir';
@@ -39,7 +40,7 @@ export async function compileModel(io: Io, models: readonly string[], options: C
   const entries: Record<string, Artifact> = {};
   for (const [entry, g] of Object.entries(source.entries))
     entries[entry] = await working(io, `compiling ${entry}`, () =>
-      build(g, backend, { dims: dimsFor(g, dims), prepare: options.prepare }),
+      build(g, backend, { dims: dimsFor(g, dims), prepare: options.prepare, cache: diskCache() }),
     );
   const check = options.selfCheck
     ? await working(io, 'computing the self-check', () => checkCases(source, entries, dims))
