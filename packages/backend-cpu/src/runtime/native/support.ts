@@ -74,6 +74,7 @@ struct run {
   _Atomic(i32) *taken;
   idx stride;
   double *times;
+  i32 most_buffers;
 };
 
 struct member {
@@ -109,7 +110,8 @@ static double milliseconds(void) {
 }
 
 static void walk(struct pool *p, const struct run *r, i32 thread) {
-  void *b[MOST_BUFFERS];
+  // The threads may be those of another module, whose kernels have fewer buffers.
+  void *b[r->most_buffers];
   struct crew c = {.stride = r->stride, .thread = thread, .threads = p->threads};
   const i32 *step = r->steps;
   int timed = thread == 0 && r->times != NULL;
@@ -184,7 +186,7 @@ EXPORT i32 sinter_run(struct pool *p, const i32 *steps, i32 count, void *const *
   size_t bytes = (size_t)p->threads * (size_t)(stride + 16) * sizeof *taken;
   if (posix_memalign((void **)&taken, 64, bytes) != 0) return 0;
   memset((void *)taken, 0, bytes);
-  struct run r = {sinter_kernels, steps, count, addresses, dims, taken, stride, times};
+  struct run r = {sinter_kernels, steps, count, addresses, dims, taken, stride, times, MOST_BUFFERS};
   p->run = &r;
   atomic_store(&p->finished, 0);
   u32 before = atomic_load(&p->done.value);
