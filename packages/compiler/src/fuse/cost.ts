@@ -26,12 +26,15 @@ const limit = 1000;
 /** Work of computing one element of a tensor that is not stored from those that are. */
 export function elementCost(isStored: (t: Tensor) => boolean): (t: Tensor) => number {
   const known = new Map<Tensor, number>();
+  /** Whether reading an element is one load: a view is that of what it shows. */
+  const isLoad = (t: Tensor): boolean => isStored(t) || (t.op.name === 'reshape' && isLoad(t.inputs[0]!));
   const cost = (t: Tensor): number => {
     const found = known.get(t);
     if (found !== undefined) return found;
     let sum = t.op.kind === 'view' ? 0 : t.op.kind === 'gather' ? 2 : (opCost[t.op.name] ?? 1);
     for (const x of t.inputs) {
-      sum += isStored(x) ? (sameShape(x.shape, t.shape) || t.op.kind === 'view' ? memoryLoad : broadcastLoad) : cost(x);
+      const near = sameShape(x.shape, t.shape) || t.op.kind === 'view';
+      sum += isLoad(x) ? (near ? memoryLoad : broadcastLoad) : cost(x);
     }
     sum = Math.min(sum, limit);
     known.set(t, sum);

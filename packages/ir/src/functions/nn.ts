@@ -153,7 +153,8 @@ export function dropout<T extends Tensor>(x: T, p: number, key: Tensor, stream: 
 
 /**
  * Scaled dot-product attention (Vaswani et al. 2017). `q` is `[batch, seq, heads, size]`, `k` and `v`
- * `[batch, keys, heads, size]`; `bias` is added to the scores and broadcasts to `[batch, heads, seq, keys]`.
+ * `[batch, keys, heads, size]`; `bias` is added to the scores and broadcasts to `[batch, heads, seq, keys]`. A mask of −∞ that compares positions
+ * lets the compiler pass over what it hides; a large negative number does not.
  * Returns the context `[batch, seq, heads, size]` and the probabilities.
  */
 export function attention(
