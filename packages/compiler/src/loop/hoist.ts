@@ -91,7 +91,7 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
 
   // ---- the order of sums and products
   let ordered = new Map<LoopExpr, LoopExpr>();
-  const rank = (x: LoopExpr): readonly [number, number, string] => [
+  const rank = (x: LoopExpr): readonly [number, number, LoopExpr] => [
     x.k === 'const'
       ? 2
       : x.k === 'op' && staysInline(x, kinds) && !mentionsVector(x)
@@ -100,8 +100,14 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
           ? 1
           : 0,
     limitOf(x),
-    printExpr(x),
+    x,
   ];
+  const texts = new Map<LoopExpr, string>();
+  const printed = (x: LoopExpr): string => {
+    let text = texts.get(x);
+    if (text === undefined) texts.set(x, (text = printExpr(x)));
+    return text;
+  };
   const mentionsVector = (x: LoopExpr): boolean => {
     let found = false;
     eachExpr(x, (y) => {
@@ -128,10 +134,10 @@ export function hoistInvariants(kernel: Kernel, dims: Readonly<Record<string, Di
     };
     collect(x);
     const sorted = terms
-      .map((t) => [rank(t), t] as const)
-      .sort(([a], [b]) => a[0] - b[0] || a[1] - b[1] || (a[2] < b[2] ? -1 : 1));
+      .map(rank)
+      .sort((a, b) => a[0] - b[0] || a[1] - b[1] || (printed(a[2]) < printed(b[2]) ? -1 : 1));
     return sorted
-      .map(([, t]) => t)
+      .map(([, , t]) => t)
       .reduce((a, b) => {
         const minus =
           op === 'add' && b.k === 'op' && b.op === 'mul' && b.args[1]!.k === 'const' && b.args[1]!.value === -1;

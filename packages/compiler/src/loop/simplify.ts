@@ -55,15 +55,29 @@ export function counterKinds(kernel: Kernel): CounterKinds {
  */
 export function staysInline(x: LoopExpr, kinds: CounterKinds): boolean {
   if (x.dtype !== 'i32') return false;
-  let [affine, constant, vector] = [true, true, false];
-  eachExpr(x, (y) => {
-    if (y.k === 'load' || (y.k === 'op' && y.op !== 'add' && y.op !== 'mul' && y.op !== 'sub')) affine = false;
-    if (y.k !== 'var') return;
-    const kind = kinds.get(y.name);
-    vector ||= kind === 'vector';
-    constant &&= kind === 'unroll' || kind === 'vector';
-  });
-  return affine && (constant || vector);
+  let known = movements.get(kinds);
+  if (!known) movements.set(kinds, (known = new Map<LoopExpr, Movement>()));
+  const movement = movementOf(x, kinds, known);
+  return movement === 'constant' || movement === 'vector';
+}
+
+/** What an index does while a kernel runs: nothing that its code would not say, move with a vector, move as a sum of products, anything. */
+type Movement = 'constant' | 'vector' | 'affine' | 'other';
+const movements = new WeakMap<CounterKinds, Map<LoopExpr, Movement>>();
+
+function movementOf(x: LoopExpr, kinds: CounterKinds, known: Map<LoopExpr, Movement>): Movement {
+  let out = known.get(x);
+  if (out !== undefined) return out;
+  if (x.k === 'const') out = 'constant';
+  else if (x.k === 'var') {
+    const kind = kinds.get(x.name);
+    out = kind === 'unroll' ? 'constant' : kind === 'vector' ? 'vector' : 'affine';
+  } else if (x.k === 'op' && (x.op === 'add' || x.op === 'mul' || x.op === 'sub')) {
+    const [a, b] = [movementOf(x.args[0]!, kinds, known), movementOf(x.args[1]!, kinds, known)];
+    out = (['other', 'vector', 'affine'] as const).find((m) => a === m || b === m) ?? 'constant';
+  } else out = 'other';
+  known.set(x, out);
+  return out;
 }
 
 /** Makes every name of a kernel unique, and repeats the bodies of `unroll` loops where `unroll` is asked for. */

@@ -12,11 +12,15 @@ const partBytes = 48 << 10;
 /** Lines of a compiler's complaint that are shown. */
 const shownLines = 12;
 
-/** Where compiled programs are kept: `sinter/native` in `XDG_CACHE_HOME`, in `~/Library/Caches` on macOS, else in `~/.cache`. */
+/**
+ * Where compiled programs are kept: `native` in `SINTER_CACHE`, else `sinter/native` in `XDG_CACHE_HOME`, in `~/Library/Caches` on
+ * macOS, in `~/.cache` elsewhere. (`SINTER_CACHE=off` keeps nothing of the compiler's; a library must lie somewhere.)
+ */
 export function cacheFolder(): string {
   const { join, isAbsolute } = builtin('node:path');
   const { homedir } = builtin('node:os');
-  const xdg = process.env['XDG_CACHE_HOME'];
+  const { SINTER_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
+  if (own && own !== 'off') return join(own, 'native');
   if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'sinter', 'native');
   const [first, ...rest] = process.platform === 'darwin' ? ['Library', 'Caches'] : ['.cache'];
   return join(homedir(), first!, ...rest, 'sinter', 'native');
