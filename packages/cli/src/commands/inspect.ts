@@ -1,5 +1,5 @@
 /** `sinter inspect`: what a `.sinter` file holds and needs, as tables or as JSON. Nothing is run. */
-import { evaluateSize, fixedSizes, keepPrepared, openBundle, peakBytes } from '@sinter/compiler/artifact';
+import { evaluateSize, fixedSizes, keepPrepared, openBundle, peakBytes, sizeFromJson } from '@sinter/compiler/artifact';
 import type { Artifact, Manifest, ManifestState, SizeJson, TensorInfo } from '@sinter/compiler/artifact';
 import { dtypeBytes, showShape } from '@sinter/ir';
 import { Command } from 'commander';
@@ -212,7 +212,10 @@ function showMemory(run: SizeJson, at: EntryMemory['at']): string[] {
   if (at.length > 0)
     return at.map(({ sizes, bytes }) => {
       const given = Object.entries(sizes).map(([name, size]) => `${name}=${size}`);
-      return `    ${showBytes(bytes)}${given.length > 0 ? ` with ${given.join(', ')}` : ''}, at least ${showSize(decisive(run, sizes))} bytes`;
+      const formula = decisive(run, sizes);
+      const least = evaluateSize(sizeFromJson(formula), sizes);
+      const where = given.length > 0 ? ` with ${given.join(', ')}` : '';
+      return `    ${showBytes(bytes)}${where}, at least ${showBytes(least)}${formula === least ? '' : `: ${showSize(formula)} bytes`}`;
     });
   const formulas = alternatives(run).map((one) => `    at least ${showSize(one)} bytes`);
   const more = formulas.length - firstFormulas;
