@@ -17,7 +17,8 @@ export async function driveOnnx(
   const feeds = Object.fromEntries(
     inputs.map((t) => [t.name, new ort.Tensor(t.dtype === 'f32' ? 'float32' : 'int32', source(t), t.shape)]),
   );
-  const run = () => session.run(feeds);
+  let kept: InferenceSession.OnnxValueMapType | undefined;
+  const run = async () => (kept = kept ? await session.run(feeds, kept) : await session.run(feeds));
   return { run, output: async () => (await run())['output']?.data as Float32Array };
 }
 
