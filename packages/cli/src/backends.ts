@@ -21,12 +21,13 @@ export interface DeviceOptions {
 }
 
 /** The backend of a name, to build with. @throws CliError if its package is not installed */
-export async function backendOf(name: TargetName): Promise<Backend> {
+export async function backendOf(name: TargetName, { threads }: DeviceOptions = {}): Promise<Backend> {
+  const on = threads === undefined ? {} : { threads };
   switch (name) {
     case 'cpu':
-      return (await import('@sinter/backend-cpu')).cpu();
+      return (await import('@sinter/backend-cpu')).cpu(on);
     case 'cpu-native':
-      return (await import('@sinter/backend-cpu')).cpu({ target: 'native' });
+      return (await import('@sinter/backend-cpu')).cpu({ target: 'native', ...on });
     case 'webgpu':
       return (await needed<typeof WebGpu>('@sinter/backend-webgpu')).webgpu();
     default:

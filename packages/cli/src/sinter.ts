@@ -1,6 +1,7 @@
 /** The command as a function: arguments in, exit code out. Each verb is a file of `commands/`. */
 import { Command, CommanderError } from 'commander';
 import { version } from './version.ts';
+import { benchCommand } from './commands/bench.ts';
 import { compileCommand } from './commands/compile.ts';
 import { devicesCommand } from './commands/devices.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -22,7 +23,7 @@ export async function sinter(args: readonly string[], io: Io = processIo): Promi
     .description('Compiles models ahead of time, and runs, inspects and verifies what it made.')
     .version(version)
     .addHelpText('after', '\n`sinter <command> --help` shows options and examples.');
-  for (const command of [compileCommand, runCommand, inspectCommand, verifyCommand, devicesCommand])
+  for (const command of [compileCommand, runCommand, inspectCommand, verifyCommand, benchCommand, devicesCommand])
     program.addCommand(command(io).option('--verbose', 'show where an error arose'));
   for (const command of [program, ...program.commands])
     command

@@ -52,4 +52,4 @@ export type { Schedule, Schedules } from './schedule/kernel-shape.ts';
 export type { CpuTile, GpuTile, Tile, TileBlocks } from './schedule/tiles.ts';
 export type { Tuned, TunedShape, TuneOptions } from './tune/tune.ts';
 export type { Tuning } from './tune/tune-graph.ts';
-export { tune } from './tune/tune.ts';
+export { tune, usualSizes } from './tune/tune.ts';

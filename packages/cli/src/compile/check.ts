@@ -1,7 +1,7 @@
 /** The small case that goes into an artifact with its answer: computed here, on the CPU, which is always there. */
 import { cpu } from '@sinter/backend-cpu';
 import { build } from '@sinter/compiler';
-import type { Artifact } from '@sinter/compiler';
+import type { Artifact, StateHandle } from '@sinter/compiler';
 import { diskCache } from '@sinter/compiler/cache';
 import type { CheckCase } from '@sinter/compiler/artifact';
 import type { Data, DType } from '@sinter/ir';
@@ -29,14 +29,19 @@ export async function checkCases(
         ? built[entry]!
         : await build(g, backend, { dims: own, cache: diskCache() });
     await using program = await backend.load(artifact);
-    for (const [name, { dtype }] of Object.entries(program.state.ports)) {
-      const value = source.weights.get(name);
-      if (value) await program.state.write(name, converted(value.data, value.dtype, dtype));
-    }
+    await writeWeights(program.state, source);
     const inputs = sampleInputs(program.inputs, source.inputs, sampleSizes(own));
     cases[entry] = { inputs, outputs: await program.run(inputs) };
   }
   return cases;
+}
+
+/** Writes the first values of a source into the state of a program that has them. */
+export async function writeWeights(state: StateHandle, { weights }: Source): Promise<void> {
+  for (const [name, { dtype }] of Object.entries(state.ports)) {
+    const value = weights.get(name);
+    if (value) await state.write(name, converted(value.data, value.dtype, dtype));
+  }
 }
 
 function converted(data: Data, from: DType, to: DType): Data {

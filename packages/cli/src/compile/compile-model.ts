@@ -61,7 +61,7 @@ export async function compileModel(io: Io, models: readonly string[], options: C
 }
 
 /** A graph file is a file; everything else is a model. */
-async function openModels(io: Io, models: readonly string[], options: CompileOptions): Promise<Source> {
+export async function openModels(io: Io, models: readonly string[], options: CompileOptions): Promise<Source> {
   const files = models.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
   if (files.length > 0 && files.length < models.length)
     throw new UsageError(`${models.find((m) => !files.includes(m))} is no file: give graph files, or one model`);

@@ -3,6 +3,7 @@
  * what the target suggests are kept. It is a search over plain data on top of what every backend can do: build, load, profile.
  */
 import type { Sizes } from '@sinter/ir';
+import type { Artifact } from '../artifact/format.ts';
 import type { Backend } from '../backend.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Group } from '../fuse/group.ts';
@@ -89,7 +90,7 @@ export async function tune(
 ): Promise<Tuned> {
   const { budget = 30_000, measure = true, onShape } = options;
   const { context } = planned;
-  const sizes = sizesFor(context, options.sizes);
+  const sizes = usualSizes(context, options.sizes);
   const began = performance.now();
   const left = (): number => budget - (performance.now() - began);
   const machine = await backend.machine?.();
@@ -110,8 +111,10 @@ export async function tune(
   return { schedules: Object.fromEntries(won.map((s) => [s.shape, s.schedule])), shapes, complete };
 }
 
-/** A value for every run-time size. */
-export function sizesFor({ dims }: Pick<ScheduleContext, 'dims'>, given: Sizes = {}): Record<string, number> {
+/**
+ * A value for every run-time size of a program: those given, else 8 for `batch` and 128 for others, or the nearest that their range allows.
+ */
+export function usualSizes({ dims }: Pick<Artifact, 'dims'>, given: Sizes = {}): Record<string, number> {
   return Object.fromEntries(
     Object.entries(dims).map(([name, { min, max }]) => {
       const usual = given[name] ?? (name === 'batch' ? 8 : 128);
