@@ -25,6 +25,7 @@ import {
   v,
 } from '../draft.ts';
 import { combine, initial, levels } from '../reduction.ts';
+import { keptValues, swap } from './kept.ts';
 import { rowsPerBlock } from './map.ts';
 
 /**
@@ -54,20 +55,38 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
   const lanes = partialResults(ctx.target, fixedWidth);
   const narrow = lanes === 1;
 
-  const body: Stmt[] = [];
-  const summed: LoopExpr[] = [];
-  let work = 0;
-  const depth = Math.max(...level.values());
-  for (let pass = 0; pass <= depth; pass++) {
+  const passes = Array.from({ length: Math.max(...level.values()) + 1 }, (_, pass) => {
     const now = reductions.filter((t) => level.get(t) === pass);
-    const terms = now.map((t) => d.low.at(t.inputs[0]!, at));
-    summed.push(...terms);
-    work += operations(terms) + now.length;
+    return { now, terms: now.map((t) => d.low.at(t.inputs[0]!, at)) };
+  });
+  const wide = group.outputs.filter((t) => sameShape(t.shape, group.full!) && !result.has(t));
+  const wideExprs = wide.map((t) => d.low.at(t, at));
+  const kept = keptValues([...passes.map(({ terms }) => terms), wideExprs], 'c', fixedWidth);
+  const keptNames = new Map(kept.flat().map((x, i) => [x, `kept${i}`]));
+  /** What earlier walks have kept is read. */
+  const held = new Map<LoopExpr, LoopExpr>();
+
+  const body: Stmt[] = kept
+    .flat()
+    .map((x) => ({ k: 'alloc', name: keptNames.get(x)!, dtype: 'f32', length: fixedWidth!, memory: 'local' }));
+  let work = 0;
+  passes.forEach(({ now, terms }, pass) => {
+    const keeps = kept[pass]!;
+    const values = keeps.map((x) => swap(x, held));
+    const named = new Map([...held, ...keeps.map((x) => [x, v(keptNames.get(x)!, 'f32')] as const)]);
+    const summands = terms.map((x) => swap(x, named));
+    work += operations([...values, ...summands]) + now.length;
     const acc = now.map((t) => `acc${reductions.indexOf(t)}`);
-    const step = (i: number, slot: LoopExpr, c: LoopExpr): Stmt => {
-      const t = now[i]!;
-      return store(acc[i]!, slot, combine(t, load(acc[i]!, slot, t.dtype), replace(terms[i]!, { c })));
-    };
+    /** All that one element adds. */
+    const element = (slot: LoopExpr, c: LoopExpr): Stmt[] => [
+      ...keeps.flatMap((x, i): Stmt[] => {
+        const name = keptNames.get(x)!;
+        return [{ k: 'let', name: local(name), value: replace(values[i]!, { c }) }, store(name, c, v(name, 'f32'))];
+      }),
+      ...now.map((t, i) =>
+        store(acc[i]!, slot, combine(t, load(acc[i]!, slot, t.dtype), replace(summands[i]!, { c }))),
+      ),
+    ];
     now.forEach((t, i) => body.push({ k: 'alloc', name: acc[i]!, dtype: t.dtype, length: lanes, memory: 'register' }));
     body.push(
       narrow
@@ -77,16 +96,14 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
     if (!narrow) {
       body.push(
         loop('serial', 'k', ix.div(width, ix.int(lanes)), (k) => [
-          loop('vector', 'l', ix.int(lanes), (l) => now.map((_, i) => step(i, l, ix.add(ix.mul(k, ix.int(lanes)), l)))),
+          loop('vector', 'l', ix.int(lanes), (l) => element(l, ix.add(ix.mul(k, ix.int(lanes)), l))),
         ]),
       );
     }
     const done = narrow ? ix.int(0) : ix.mul(ix.div(width, ix.int(lanes)), ix.int(lanes));
     if (fixedWidth === undefined || fixedWidth % lanes !== 0 || narrow) {
       body.push(
-        loop('serial', 'k', narrow ? width : ix.mod(width, ix.int(lanes)), (k) =>
-          now.map((_, i) => step(i, ix.int(0), ix.add(done, k))),
-        ),
+        loop('serial', 'k', narrow ? width : ix.mod(width, ix.int(lanes)), (k) => element(ix.int(0), ix.add(done, k))),
       );
     }
     now.forEach((t, i) => {
@@ -97,12 +114,12 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
         );
       body.push({ k: 'let', name: result.get(t)!.name, value: values[0]! });
     });
-  }
+    for (const x of keeps) held.set(x, load(keptNames.get(x)!, v('c'), 'f32'));
+  });
 
-  const wide = group.outputs.filter((t) => sameShape(t.shape, group.full!) && !result.has(t));
   const narrowOut = group.outputs.filter((t) => !wide.includes(t));
   const position = d.low.simplify(flatIndex(group.full!, at as readonly Expr[]));
-  const wideValues = wide.map((t) => ({ to: '', at: position, value: d.low.at(t, at) }));
+  const wideValues = wideExprs.map((x) => ({ to: '', at: position, value: swap(x, held) }));
   const rowPosition = d.low.simplify(flatIndex(outer, row as readonly Expr[]));
   const rowValues = narrowOut.map((t) => ({
     to: '',
@@ -111,7 +128,7 @@ export function scheduleRow(ctx: ScheduleContext, group: Group): Scheduled {
   }));
   work += operations(wideValues.map((v) => v.value));
   // Results of a row's full width are stored when its sums are done: they may lie where an operand of that width lay.
-  const full = [...summed, ...wideValues.map((o) => o.value)];
+  const full = [...passes.flatMap(({ terms }) => terms), ...wideExprs];
   const keep = readElsewhere(full, position);
   eachOf(
     rowValues.map((o) => o.value),
