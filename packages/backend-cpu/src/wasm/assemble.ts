@@ -12,6 +12,7 @@ function countUses(block: Block): void {
   for (const item of block.items.toReversed()) {
     switch (item.k) {
       case 'eval':
+      case 'fence':
         break;
       case 'set':
         refer(item.value);
@@ -53,6 +54,7 @@ export function assemble(
   const free: { [T in ValueType]: number[] } = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   const held = new Map<Block, Node[]>();
   let block = root;
+  let fence = (): void => undefined;
 
   const write = (bytes: readonly number[]): void => {
     for (const b of bytes) code.push(b);
@@ -107,9 +109,14 @@ export function assemble(
   }
 
   /** The iterations from where the counter stands to `until`, at least one. */
-  function iterate(body: Block, counter: number, step: number, until: () => void): void {
+  function iterate(body: Block, counter: number, step: number, until: () => void, moves: LoopItem['moves'] = []): void {
     write([op.loop, emptyBlock]);
     inside(body);
+    for (const move of moves) {
+      local(op.localGet, move.local);
+      write([op.i32Const, ...signed(move.by), op.i32Add]);
+      local(op.localSet, move.local);
+    }
     local(op.localGet, counter);
     write([op.i32Const, ...signed(step), op.i32Add]);
     local(op.localTee, counter);
@@ -128,7 +135,17 @@ export function assemble(
       peek(item.until);
       write([op.i32LtS, op.if, emptyBlock]);
     }
-    iterate(item.body, item.counter, item.step, () => peek(item.until));
+    const fenced = item.body.items.some(({ k }) => k === 'fence');
+    if (fenced) {
+      write([op.block, emptyBlock]);
+      fence = () => {
+        local(op.localGet, item.counter);
+        peek(item.until);
+        write([op.i32Eq, op.brIf, 1]);
+      };
+    }
+    iterate(item.body, item.counter, item.step, () => peek(item.until), item.moves);
+    if (fenced) write([op.end]);
     if (guarded) write([op.end]);
     item.until.uses--;
   }
@@ -142,6 +159,7 @@ export function assemble(
     local(op.localTee, item.counter);
     peek(item.count);
     write([op.i32LtS, op.if, emptyBlock]);
+    fence = () => undefined;
     iterate(item.body, item.counter, 1, () => local(op.localGet, item.end));
     write([op.br, 1, op.end, op.end]);
   }
@@ -154,6 +172,9 @@ export function assemble(
           compute(item.value);
           keep(item.value);
           local(op.localSet, item.value.local);
+          break;
+        case 'fence':
+          fence();
           break;
         case 'set':
           push(item.value);

@@ -7,6 +7,7 @@ import { unsigned } from './encode.ts';
 import type { Names } from './expressions.ts';
 import { expressions } from './expressions.ts';
 import { nodeBuilder } from './nodes.ts';
+import { movePointers } from './pointers.ts';
 import { op as o } from './opcodes.ts';
 import { UnspelledError } from './scalar.ts';
 import type { VectorContext } from './simd.ts';
@@ -79,6 +80,7 @@ export function emitKernel(kernel: Kernel, outside: Surroundings): KernelCode {
     if (error instanceof UnspelledError) fail(error.message);
     throw error;
   }
+  movePointers(b.root, b.locals);
   const { code, locals } = assemble(b.root, b.locals);
   return {
     name: kernel.name,

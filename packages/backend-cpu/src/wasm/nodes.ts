@@ -40,6 +40,7 @@ export type Item =
   | { readonly k: 'set'; readonly local: number; readonly value: Node }
   | { readonly k: 'store'; readonly code: readonly number[]; readonly address: Node; readonly value: Node }
   | LoopItem
+  | FenceItem
   | GridItem
   | { readonly k: 'if'; readonly when: Node; readonly body: Block };
 
@@ -52,6 +53,16 @@ export interface LoopItem {
   readonly step: number;
   readonly certain: boolean;
   readonly body: Block;
+  /** Locals to which every iteration adds a number. */
+  readonly moves?: readonly { readonly local: number; readonly by: number }[];
+}
+/**
+ * Directly in a loop: what stands before it is done before what stands after it. It is an exit that is never taken. V8 up to version 11
+ * computes pure values as late as it can, which is the end of the block: all operands of an unrolled product would be in registers at
+ * once. An exit ends the block, and what it carries out of the loop must be there.
+ */
+export interface FenceItem {
+  readonly k: 'fence';
 }
 /** Takes chunks of the iterations 0 … `count` − 1: `take(…args, count)` gives the first of a chunk, from `count` on if there is none, and the end. */
 export interface GridItem {

@@ -31,6 +31,9 @@ export interface Tickets {
   readonly args: readonly Node[];
 }
 
+/** With so many accumulators the operands of a product must not all be in registers too. */
+const manyAccumulators = 10;
+
 /** Emits statements into the builder of `names`; private arrays begin at the global `scratch`. */
 export function statements(names: Names, x: Expressions, scratch: number) {
   const { b } = names;
@@ -74,7 +77,17 @@ export function statements(names: Names, x: Expressions, scratch: number) {
   }
 
   function block(body: readonly Stmt[], grid?: Tickets): void {
-    body.forEach((s, i) => statement(s, body.slice(i + 1), grid));
+    const fenced = b.block.kind === 'loop' && b.block.loops === 0 && accumulatorsIn(body) >= manyAccumulators;
+    body.forEach((s, i) => {
+      statement(s, body.slice(i + 1), grid);
+      if (fenced && s.k === 'for' && i < body.length - 1) b.add({ k: 'fence' }, []);
+    });
+  }
+
+  /** Vector registers that statements write. */
+  function accumulatorsIn(body: readonly Stmt[]): number {
+    const places = [...written(body)].map((name) => names.places.get(name));
+    return places.reduce((sum, p) => sum + (p?.k === 'registers' && p.wide ? p.locals.length : 0), 0);
   }
 
   function statement(s: Stmt, rest: readonly Stmt[], grid?: Tickets): void {

@@ -30,8 +30,9 @@ export interface Tile extends CpuTile, GpuTile {}
 
 /**
  * The tile for a CPU. Vectors wider than WebAssembly's are native code, where a compiler gives each accumulator a register: 8 rows of two
- * vectors with 32 registers, 6 with 16. WebAssembly has four lanes and V8's registers: with fused multiply-add 3 × 12 keeps 9
- * accumulators, without it the product needs a register of its own, and V8 spills larger tiles and unrolled loops.
+ * vectors with 32 registers, 6 with 16. WebAssembly has four lanes and V8's registers: with fused multiply-add 6 rows of two vectors,
+ * as its backend parts the rows of a tile (12 accumulators); without it the product needs a register of its own, and 8 accumulators are all that
+ * V8 keeps.
  */
 export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
   const lanes = target.vectorBytes / 4;
@@ -39,7 +40,7 @@ export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
     lanes > 4 || target.registers > 16
       ? { mr: target.registers > 16 ? 8 : 6, nr: 2 * lanes, unroll: 1, mb: 96, nb: 192 }
       : target.features.has('fma')
-        ? { mr: 3, nr: 12, unroll: 1, mb: 96, nb: 192 }
+        ? { mr: 6, nr: 8, unroll: 1, mb: 96, nb: 192 }
         : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
   return { ...chosen, ...tile };
 }
