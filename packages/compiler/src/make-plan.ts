@@ -128,9 +128,10 @@ function planFused(
     ...(options.claims && { claims: options.claims }),
   });
   options.trace?.('fuse', fused);
+  const prepares = (target.prepares ?? false) && options.prepare !== false;
   const ctx: ScheduleContext = {
     fused,
-    target,
+    target: { ...target, prepares },
     dims,
     ...(options.tile && { tile: options.tile }),
     ...(options.schedules && { schedules: options.schedules }),
@@ -140,6 +141,6 @@ function planFused(
     'schedule',
     steps.map((s) => s.scheduled),
   );
-  const { plan, ran } = assemble(g, ctx, steps, { prepare: (target.prepares ?? false) && options.prepare !== false });
+  const { plan, ran } = assemble(g, ctx, steps, { prepare: prepares });
   return { plan, steps: ran, fused, context: ctx };
 }

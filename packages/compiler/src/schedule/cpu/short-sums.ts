@@ -41,30 +41,36 @@ function multiplyAdd({ dtype }: Sums, a: string, b: string, sum: LoopExpr): Loop
 
 /**
  * Each sum is a dot product, made as a few vectors of partial sums so that additions need not wait for each other. One column after
- * the other: several at once would be as many streams, which came out slower.
+ * the other: several at once would be as many streams, which came out slower. More rows than registers can hold sums of are
+ * taken in groups: the column is in the nearest cache by then. The rows themselves must stay there too, so where they are long, all columns
+ * of the block take one piece of them after the other.
  */
 export const alongRows: Walk = (target, s) => {
-  const lanes = target.vectorBytes / 4;
-  const vectors = Math.min(4, 2 ** Math.floor(Math.log2((target.registers > 16 ? 16 : 8) / s.rows)));
-  const fits = (n: number): boolean => s.fixedInner !== undefined && s.fixedInner % (lanes * n) === 0;
-  const parts = [4, 2].find((n) => n <= vectors && fits(n)) ?? 1;
-  const count = lanes * parts;
   const { dtype } = s;
-  const each = upTo(s.rows).map((m) => ({ m, acc: `acc${m}`, rest: `rest${m}` }));
-  const step = (k: LoopExpr, to: 'acc' | 'rest', slot: LoopExpr): Stmt[] => [
-    { k: 'let', name: local('right'), value: s.right(v('jt'), k) },
-    ...each.map(({ m }) => letLeft(s, m, k, `left${m}`)),
-    ...each.map((x) => store(x[to], slot, multiplyAdd(s, `left${x.m}`, 'right', load(x[to], slot, dtype)))),
-  ];
-  const register = (name: string, length: number): Stmt => ({ k: 'alloc', name, dtype, length, memory: 'register' });
+  const most = target.registers > 16 ? { sums: 16, rows: 4 } : { sums: 6, rows: 3 };
+  const groups = Math.ceil(s.rows / most.rows);
+  const together = Math.ceil(s.rows / groups);
+  const lanes = target.vectorBytes / 4;
+  const fits = (n: number): boolean => s.fixedInner !== undefined && s.fixedInner % (lanes * n) === 0;
+  const count = lanes * ([4, 2].find((n) => n * together <= most.sums && fits(n)) ?? 1);
   const done = ix.mul(ix.div(s.inner, ix.int(count)), ix.int(count));
   const whole = s.fixedInner !== undefined && s.fixedInner % count === 0;
-  return [
-    loop('serial', 'jt', s.width, (jt) => [
+  const pieces = piecesOf(s, count, target.cacheBytes[0]! / 2);
+  const inner = pieces === 1 ? s.inner : ix.int(s.fixedInner! / pieces);
+  const register = (name: string, length: number): Stmt => ({ k: 'alloc', name, dtype, length, memory: 'register' });
+
+  const group = (rows: readonly number[], jt: LoopExpr, from: LoopExpr): Stmt[] => {
+    const each = rows.map((m) => ({ m, acc: `acc${m}`, rest: `rest${m}` }));
+    const step = (k: LoopExpr, to: 'acc' | 'rest', slot: LoopExpr): Stmt[] => [
+      { k: 'let', name: local('right'), value: s.right(jt, k) },
+      ...each.map(({ m }) => letLeft(s, m, k, `left${m}`)),
+      ...each.map((x) => store(x[to], slot, multiplyAdd(s, `left${x.m}`, 'right', load(x[to], slot, dtype)))),
+    ];
+    return [
       ...each.map(({ acc }) => register(acc, count)),
       loop('vector', 'l', ix.int(count), (l) => each.map(({ acc }) => store(acc, l, zero(s)))),
-      loop('serial', 'kc', ix.div(s.inner, ix.int(count)), (kc) => [
-        loop('vector', 'l', ix.int(count), (l) => step(ix.add(ix.mul(kc, ix.int(count)), l), 'acc', l)),
+      loop('serial', 'kc', ix.div(inner, ix.int(count)), (kc) => [
+        loop('vector', 'l', ix.int(count), (l) => step(ix.add(from, ix.add(ix.mul(kc, ix.int(count)), l)), 'acc', l)),
       ]),
       ...(whole
         ? []
@@ -76,12 +82,39 @@ export const alongRows: Walk = (target, s) => {
         let sums: LoopExpr[] = upTo(count).map((l) => load(acc, ix.int(l), dtype));
         while (sums.length > 1)
           sums = upTo(sums.length / 2).map((l) => e.add<LoadExpr>(sums[l]!, sums[l + sums.length / 2]!));
-        const sum = whole ? sums[0]! : e.add<LoadExpr>(sums[0]!, load(rest, ix.int(0), dtype));
-        return store('tile', ix.add(ix.int(m * s.block), jt), sum);
+        const slot = ix.add(ix.int(m * s.block), jt);
+        const more = whole ? (pieces > 1 ? load('tile', slot, dtype) : undefined) : load(rest, ix.int(0), dtype);
+        return store('tile', slot, more ? e.add<LoadExpr>(more, sums[0]!) : sums[0]!);
       }),
-    ]),
+    ];
+  };
+  const columns = (from: LoopExpr): Stmt =>
+    loop('serial', 'jt', s.width, (jt) =>
+      upTo(groups).flatMap((g) =>
+        group(
+          upTo(s.rows).filter((m) => Math.floor(m / together) === g),
+          jt,
+          from,
+        ),
+      ),
+    );
+  if (pieces === 1) return [columns(ix.int(0))];
+  return [
+    loop('vector', 'j', ix.int(s.rows * s.block), (j) => [store('tile', j, zero(s))]),
+    loop('serial', 'kb', ix.int(pieces), (kb) => [columns(ix.mul(kb, inner))]),
   ];
 };
+
+/** Into how many equal pieces of whole vectors the inner axis is cut, so that a piece of all rows takes no more than so many bytes. */
+function piecesOf({ rows, fixedInner }: Sums, count: number, bytes: number): number {
+  if (fixedInner === undefined) return 1;
+  const least = Math.ceil((4 * rows * fixedInner) / bytes);
+  return (
+    upTo(least + 1)
+      .map((i) => least + i)
+      .find((n) => n > 0 && fixedInner % (n * count) === 0) ?? 1
+  );
+}
 
 /** Rows of the right operand that {@link downColumns} takes at a time: more of them mean fewer walks over the sums. */
 export const rowsAtOnce = 8;

@@ -3,8 +3,9 @@
  * read once, from where it lies, and what is to be done to it (a conversion, a scale) is done on the way; nothing is packed.
  */
 import type { Dim, Tensor } from '@sinter/ir';
-import { dimSize, e, elements, isFloat } from '@sinter/ir';
+import { dimSize, dtypeBytes, e, elements, isFloat, sourceName } from '@sinter/ir';
 import type { Group } from '../../fuse/group.ts';
+import { baseOf } from '../../fuse/operand.ts';
 import type { LoadExpr, LoopExpr, Stmt } from '../../loop/language.ts';
 import { load } from '../../loop/language.ts';
 import type { DimRanges } from '../../lower.ts';
@@ -29,15 +30,24 @@ import { counters, declare, productOf, size } from '../product.ts';
 import { pack, panelLength, rowsInPlace } from './pack.ts';
 import { alongRows, downColumns } from './short-sums.ts';
 
-/** With more rows than this arithmetic is the limit, and packing pays. */
-const mostRows = 8;
+/**
+ * The rows up to which an operand is read where it lies. With more than 8 arithmetic is the limit. With more than one, wide vectors
+ * wait for what is not one stream: a weight that is packed once, at load, is read faster then, unless its packed form would have more bytes.
+ */
+function mostRows({ fused, target }: ScheduleContext, right: Tensor): number {
+  const x = baseOf(right);
+  const steady =
+    x.op.name === 'constant' || (x.op.name === 'state' && !Object.hasOwn(fused.graph.updates, sourceName(x)));
+  const packedOnce = target.prepares === true && steady && dtypeBytes[x.dtype] === 4;
+  return packedOnce && target.vectorBytes > 16 ? 1 : 8;
+}
 
 /** Schedules a contraction of few rows with the maps that follow it; `undefined` where it has many, or its right operand lies scattered. */
 export function scheduleShort(ctx: ScheduleContext, group: Group): Scheduled[] | undefined {
   const t = group.members[0]!;
   const p = productOf(t, ctx.fused.recomputed.get(t));
   const rows = mostOf(p.m, ctx.dims);
-  if (rows < 1 || rows > mostRows) return undefined;
+  if (rows < 1 || rows > mostRows(ctx, p.b)) return undefined;
   const dtype = isFloat(t.dtype) ? 'f32' : t.dtype;
   const right = (d: Draft): LoopExpr => {
     declare(d, p);
