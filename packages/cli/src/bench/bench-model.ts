@@ -58,7 +58,7 @@ async function benchFile(io: Io, [file, second]: readonly string[], options: Ben
 
 /** A model or graph files are compiled, tuned before if that is wanted. */
 async function benchSource(io: Io, models: readonly string[], options: BenchOptions): Promise<Benched> {
-  const source = await openModels(io, models, { ...options, weights: 'f32', out: '', selfCheck: false });
+  const source = await openModels(io, models, { ...options, weights: 'f32', out: '', selfCheck: false, prepare: true });
   const dims = dimsOf(source, options.dims);
   const backend = await backendOf(options.target, { threads: options.threads });
   const entries: Record<string, Timed> = {};
