@@ -23,7 +23,10 @@ const memoryLoad = 3;
 const broadcastLoad = 1;
 const limit = 1000;
 
-/** Work of computing one element of a tensor that is not stored from those that are. */
+/**
+ * Work of computing one element of a tensor that is not stored from those that are. What several parts read at the same place is
+ * computed once; what is read through a view is another element.
+ */
 export function elementCost(isStored: (t: Tensor) => boolean): (t: Tensor) => number {
   const known = new Map<Tensor, number>();
   /** Whether reading an element is one load: a view is that of what it shows. */
@@ -31,11 +34,20 @@ export function elementCost(isStored: (t: Tensor) => boolean): (t: Tensor) => nu
   const cost = (t: Tensor): number => {
     const found = known.get(t);
     if (found !== undefined) return found;
-    let sum = t.op.kind === 'view' ? 0 : t.op.kind === 'gather' ? 2 : (opCost[t.op.name] ?? 1);
-    for (const x of t.inputs) {
-      const near = sameShape(x.shape, t.shape) || t.op.kind === 'view';
-      sum += isLoad(x) ? (near ? memoryLoad : broadcastLoad) : cost(x);
-    }
+    const seen = new Set<Tensor>();
+    let sum = 0;
+    const visit = (x: Tensor): void => {
+      const isView = x.op.kind === 'view';
+      sum += isView ? 0 : x.op.kind === 'gather' ? 2 : (opCost[x.op.name] ?? 1);
+      for (const y of x.inputs) {
+        if (sum >= limit || seen.has(y)) continue;
+        if (isLoad(y)) sum += isView || sameShape(y.shape, x.shape) ? memoryLoad : broadcastLoad;
+        else if (isView) sum += cost(y);
+        else visit(y);
+        if (!isView) seen.add(y);
+      }
+    };
+    visit(t);
     sum = Math.min(sum, limit);
     known.set(t, sum);
     return sum;
@@ -49,5 +61,5 @@ export function elementCost(isStored: (t: Tensor) => boolean): (t: Tensor) => nu
  * to them and almost always stored.
  */
 export function storeThreshold(t: Tensor, broadcast: boolean): number {
-  return broadcast ? 3 : (10 * dtypeBytes[t.dtype]) / 4;
+  return broadcast ? 3 : (11 * dtypeBytes[t.dtype]) / 4;
 }
