@@ -1,6 +1,6 @@
 /** What `sinter bench` prints. */
 import type { TunedShape } from '@sinter/compiler';
-import { showCount, table } from '../output/text.ts';
+import { showCount, showSchedule, table } from '../output/text.ts';
 import type { KernelTime, Timed } from './time.ts';
 
 /** Kernels that are listed; the others are one row. */
@@ -10,9 +10,7 @@ const listed = 20;
 export function showEntries(entries: Readonly<Record<string, Timed>>): string {
   const rows = Object.entries(entries).map(([entry, { sizes, ms, best, tokensPerSecond }]) => [
     entry,
-    Object.entries(sizes)
-      .map(([name, size]) => `${name}=${size}`)
-      .join(' '),
+    showSchedule(sizes),
     ms.toFixed(2),
     best.toFixed(2),
     tokensPerSecond === undefined ? '' : showCount(Math.round(tokensPerSecond)),
@@ -55,9 +53,7 @@ export function showShapes(shapes: readonly TunedShape[]): string {
     shape,
     String(count),
     before?.toFixed(3) ?? '',
-    Object.entries(schedule)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(' ') || 'default',
+    showSchedule(schedule) || 'default',
     after?.toFixed(3) ?? '',
     before !== undefined && after !== undefined ? (before / after).toFixed(2) : '',
     from,
