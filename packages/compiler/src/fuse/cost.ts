@@ -40,7 +40,7 @@ export function elementCost(isStored: (t: Tensor) => boolean): (t: Tensor) => nu
       const isView = x.op.kind === 'view';
       sum += isView ? 0 : x.op.kind === 'gather' ? 2 : (opCost[x.op.name] ?? 1);
       for (const y of x.inputs) {
-        if (sum >= limit || seen.has(y)) continue;
+        if (sum >= limit || (!isView && seen.has(y))) continue;
         if (isLoad(y)) sum += isView || sameShape(y.shape, x.shape) ? memoryLoad : broadcastLoad;
         else if (isView) sum += cost(y);
         else visit(y);
