@@ -29,7 +29,7 @@ def main():
         t = from_files(job) if 'folder' in job else {tensor['name']: fill(tensor) for tensor in job['tensors']}
         training = 'step' in job['program']
         program = compile(job['program'], 'work', 'eval')
-        scope = {'torch': torch, 'F': F, 't': t, 'minilm': minilm, 'minilm_step': minilm_step, 'gpt': gpt, 'gpt_step': gpt_step}
+        scope = {'torch': torch, 'F': F, 't': t, 'minilm': minilm, 'minilm_step': minilm_step, 'gpt': gpt, 'gpt_step': gpt_step, 'attention_step': attention_step}
 
         def run():
             with torch.inference_mode(not training):
@@ -211,6 +211,15 @@ def gpt_step(t, layers, heads):
         return F.cross_entropy(norm(x, 'last.norm') @ t['words'].T, t['labels'].view(-1))
 
     return step(t, loss)
+
+
+def attention_step(t):
+    """The context of causal attention and its gradients beside it, [batch, seq, heads, 4 * size]."""
+    of = [t[name].detach().requires_grad_() for name in ('q', 'k', 'v')]
+    q, k, v = (x.transpose(1, 2) for x in of)
+    later = torch.triu(torch.full((q.shape[2], q.shape[2]), -math.inf), diagonal=1)
+    context = (torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[3]) + later, -1) @ v).transpose(1, 2)
+    return torch.cat((context, *torch.autograd.grad((context * t['weight']).sum(), of)), 3)
 
 
 def minilm_step(t, layers, heads):

@@ -1,5 +1,6 @@
 /** The works, in the order they run. */
 import { on, type Work } from '../harness/work.ts';
+import { attentionStep } from './attention.ts';
 import { gptDecode, gptPrefill } from './generate.ts';
 import { gpt2Small, gptStep, type GptShape } from './gpt.ts';
 import { minilmForward, minilmStep } from './minilm.ts';
@@ -19,6 +20,7 @@ export const works: readonly Work[] = [
   gptDecode('GPT-2 small', gpt2Small, 128, 'f32'),
   gptDecode('GPT-2 small', gpt2Small, 128, 'f16'),
   gptDecode('GPT-2 small', gpt2Small, 128, 'i8'),
+  attentionStep(1, 2048),
   matmul(256),
   matmul(512),
   matmul(1024),
