@@ -113,6 +113,24 @@ test.each([true, false])('errors in ulp over dense samples, fused multiply-add: 
   }
 });
 
+/** Every so many-th number that 32 bits can hold, of either sign, denormals included. */
+function* everyFloat(step: number): Generator<number> {
+  const words = new Uint32Array(1);
+  const value = new Float32Array(words.buffer);
+  for (let bits = 0; bits < 2 ** 32; bits += step) {
+    words[0] = bits;
+    if (Number.isFinite(value[0])) yield value[0]!;
+  }
+}
+
+test.each([true, false])('errors in ulp over the whole of f32, fused multiply-add: %s', (fused) => {
+  const step = 16_381;
+  const inside = (low: number, high: number) => [...everyFloat(step)].filter((v) => v >= low && v <= high);
+  expect(worst('exp', inside(-86.9, 88.72), fused)).toBeLessThan(1.25);
+  expect(worst('log', inside(2 ** -149, Infinity), fused)).toBeLessThan(1);
+  for (const op of ['tanh', 'erf'] as const) expect(worst(op, everyFloat(step), fused)).toBeLessThan(6.5);
+});
+
 test.each([true, false])('sine and cosine up to 10,000, fused multiply-add: %s', (fused) => {
   for (const [op, exact] of [
     ['sin', Math.sin],
