@@ -2,6 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cpu } from '@sinter/backend-cpu';
+import { build } from '@sinter/compiler';
+import { encodeBundle } from '@sinter/compiler/artifact';
 import { graph, input, matmul, printGraph, softmax, state } from '@sinter/ir';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Benched } from '../src/bench/bench-model.ts';
@@ -51,4 +54,28 @@ test('times a .sinter file, and refuses to tune it', async () => {
   const refused = await sinter('bench', artifact, '--tune');
   expect(refused.code).toBe(2);
   expect(refused.err).toContain('is built already; tune the model that it was made from');
+}, 120_000);
+
+test('inspect tells how kernels of a file were tuned', async () => {
+  const scores = softmax(matmul(input('x', ['batch', 96]), state('w', [96, 64])));
+  const shape = 'contract_contract f32 1×batch×64×96 k·n';
+  const forward = await build(graph('scores', { outputs: { y: scores } }), cpu({ threads: 1 }), {
+    schedules: { [shape]: { mr: 2, nr: 8 }, 'a shape of another graph': { mr: 4 } },
+  });
+  const { files } = await encodeBundle({ name: 'tuned', entries: { forward } });
+  const path = join(root, files[0].name);
+  await writeFile(path, files[0].read());
+  const { code, out } = await sinter('inspect', path);
+  expect(code).toBe(0);
+  expect(out).toMatch(
+    /Tuned kernels of forward\n.*kernel shape +schedule\n.*\n +contract_contract f32 1×batch×64×96 k·n +mr=2 nr=8\n/,
+  );
+  expect(out).not.toContain('another graph');
+}, 60_000);
+
+test('compile --tune measures what is not known, and makes a file that runs', async () => {
+  const { code, err } = await sinter('compile', file, '--tune', '--name', 'tuned-here', '-o', root);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect((await sinter('bench', join(root, 'tuned-here.sinter'), ...quick)).code).toBe(0);
 }, 120_000);

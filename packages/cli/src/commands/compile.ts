@@ -44,6 +44,7 @@ export function compileCommand(io: Io): Command {
     .option('--max-shard-bytes <bytes>', 'split weights into files beside of at most so many bytes: 500MB', (text) =>
       parseBytes('--max-shard-bytes', text),
     )
+    .option('--tune', 'cut kernels as measurements on this machine say: those of `bench --tune`, or new ones')
     .option('--no-prepare', 'pack weights in every run, not once: slower, for half the memory of weights')
     .option('--no-self-check', 'store no small case with its answer')
     .option('--standalone', 'write a JavaScript module without dependencies that loads it, and its types, beside')

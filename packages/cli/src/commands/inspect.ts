@@ -9,7 +9,7 @@ import { UsageError } from '../errors.ts';
 import { openSource } from '../files.ts';
 import type { Io } from '../output/io.ts';
 import { alternatives, decisive, showSize } from '../output/sizes.ts';
-import { largestSizes, section, showBytes, showCount, table } from '../output/text.ts';
+import { largestSizes, section, showBytes, showCount, showSchedule, table } from '../output/text.ts';
 
 /** The options as they stand on the command line, read. */
 interface InspectOptions {
@@ -53,6 +53,8 @@ interface Inspection {
   readonly manifest: Manifest;
   readonly parts: readonly PartUse[];
   readonly kernels: Readonly<Record<string, readonly KernelUse[]>>;
+  /** By entry point: how the kernels that were tuned are cut. */
+  readonly schedules: Readonly<Record<string, NonNullable<Artifact['schedules']>>>;
   readonly memory: Readonly<Record<string, EntryMemory>>;
 }
 
@@ -87,6 +89,7 @@ async function inspect(file: string, sizes: Sizes): Promise<Inspection> {
     manifest,
     parts: partsOf(manifest),
     kernels: perEntry(kernelsOf),
+    schedules: perEntry(({ schedules = {} }) => schedules),
     memory: perEntry((artifact, entry) => memoryOf(manifest, artifact, entry, sizes)),
   };
 }
@@ -166,7 +169,7 @@ function tensorBytes({ dtype, shape }: TensorInfo): number {
 
 // ---- as text
 
-function show({ file, bytes, manifest, parts, kernels, memory }: Inspection, all: boolean): string {
+function show({ file, bytes, manifest, parts, kernels, schedules, memory }: Inspection, all: boolean): string {
   const { name, backend, producer, contract, source = {} } = manifest;
   const about = Object.entries(source).map(
     ([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
@@ -178,8 +181,14 @@ function show({ file, bytes, manifest, parts, kernels, memory }: Inspection, all
     ...Object.keys(manifest.entries).map((entry) => showEntry(manifest, entry, memory[entry]!)),
     section('State', showState(manifest, all)),
     ...Object.entries(kernels).map(([entry, uses]) => section(`Kernels of ${entry}`, showKernels(uses, all))),
+    ...Object.entries(schedules).map(([entry, of]) => section(`Tuned kernels of ${entry}`, showSchedules(of))),
     section('Parts', table(['bytes', 'what'], parts.map(showPart), ['bytes'])),
   ].join('');
+}
+
+function showSchedules(schedules: Inspection['schedules'][string]): string {
+  const rows = Object.entries(schedules).map(([shape, schedule]) => [shape, showSchedule(schedule)]);
+  return rows.length === 0 ? '' : table(['kernel shape', 'schedule'], rows);
 }
 
 function showEntry(manifest: Manifest, name: string, { kept, prepared, run, at }: EntryMemory): string {

@@ -40,7 +40,12 @@ export async function compileModel(io: Io, models: readonly string[], options: C
   const entries: Record<string, Artifact> = {};
   for (const [entry, g] of Object.entries(source.entries))
     entries[entry] = await working(io, `compiling ${entry}`, () =>
-      build(g, backend, { dims: dimsFor(g, dims), prepare: options.prepare, cache: diskCache() }),
+      build(g, backend, {
+        dims: dimsFor(g, dims),
+        prepare: options.prepare,
+        tune: options.tune === true,
+        cache: diskCache(),
+      }),
     );
   const check = options.selfCheck
     ? await working(io, 'computing the self-check', () => checkCases(source, entries, dims))

@@ -16,6 +16,7 @@ export interface CompileOptions {
   readonly maxShardBytes?: number;
   readonly selfCheck: boolean;
   readonly prepare: boolean;
+  readonly tune?: true;
   readonly standalone?: true;
   readonly state?: string;
   readonly num_labels?: number;

@@ -50,3 +50,10 @@ export function largestSizes({ dims }: { readonly dims: Readonly<Record<string, 
   const sizes = Object.entries(dims).map(([name, { max }]) => [name, max] as const);
   return sizes.some(([, max]) => max >= 2147483647) ? undefined : Object.fromEntries(sizes);
 }
+
+/** `mr=6 nr=8`: how kernels are cut. */
+export function showSchedule(schedule: Readonly<Record<string, unknown>>): string {
+  return Object.entries(schedule)
+    .map(([name, value]) => `${name}=${String(value)}`)
+    .join(' ');
+}
