@@ -115,7 +115,7 @@ function completed(now: Results, earlier: Results): Results {
   );
   const either = <T>(mine: readonly T[], theirs: readonly T[]): readonly T[] => (mine.length ? mine : theirs);
   return {
-    machine: now.machine,
+    machine: { ...now.machine, earlier: [...(earlier.machine.earlier ?? []), earlier.machine.date] },
     rows,
     starts: either(now.starts, earlier.starts),
     compiling: either(now.compiling, earlier.compiling),

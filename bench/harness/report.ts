@@ -56,6 +56,8 @@ export interface Machine extends Measured {
   readonly date: string;
   /** Load average of the minute before the start: well above 0 means that others disturbed the figures. */
   readonly load: number;
+  /** When earlier runs were made that some of the figures come from. */
+  readonly earlier?: readonly string[];
 }
 
 /** Describes this machine. */
@@ -137,8 +139,9 @@ export function shareOf({ bound, share }: Row): string {
 }
 
 /** The machine and the moment in a line. */
-export function describeMachine({ cpu, cores, node, date, load }: Machine): string {
-  return `${cpu}, ${cores} cores, Node ${node}, ${date}, load ${load}`;
+export function describeMachine({ cpu, cores, node, date, load, earlier = [] }: Machine): string {
+  const besides = earlier.length ? `; some figures of ${earlier.join(', ')}` : '';
+  return `${cpu}, ${cores} cores, Node ${node}, ${date}, load ${load}${besides}`;
 }
 
 /** The rows as Markdown: one table for the processor, and one per adapter. */

@@ -43,12 +43,16 @@ const kinds = [
 function sectionOf({ machine, rows, starts, compiling, shipped }: Results): string[] {
   const onProcessor = rows.filter(({ threads }) => threads !== null);
   const counts = [...new Set(onProcessor.map(({ threads }) => threads))].sort();
-  const versions = engines.flatMap(({ name, place }) => {
-    const version = onProcessor.find(({ engine }) => engine === name)?.version;
-    return place === 'cpu' && version && name !== 'sinter-native' ? [version] : [];
-  });
+  const versions = new Set(
+    kinds
+      .flatMap(({ ours, peers }) => [ours, ...peers])
+      .flatMap((name) => {
+        const version = onProcessor.find(({ engine }) => engine === name)?.version;
+        return version ? [version] : [];
+      }),
+  );
   return [
-    `${describeMachine(machine)}. ${versions.join(', ')}.`,
+    `${describeMachine(machine)}. ${[...versions].join(', ')}.`,
     '',
     ...describeLimits(machine),
     ...titled('Aims', aimTable({ machine, rows, starts, compiling, shipped })),

@@ -27,7 +27,7 @@ import {
 } from '@sinter/ir';
 import { adamw, schedule, trainStep } from '@sinter/trainer';
 import { describe, expect, test } from 'vitest';
-import { batchOf, cpuTargets, type CpuTarget, floats, integers, smallBert } from './targets.test.kit.ts';
+import { batchOf, cpuTargets, floats, integers, smallBert } from './targets.test.kit.ts';
 
 const counts = [1, 2, 3, 5];
 
@@ -39,8 +39,6 @@ interface Case {
   readonly state?: Readonly<Record<string, TensorData>>;
   /** Default 2: a second run meets what the first has left behind. */
   readonly runs?: number;
-  /** The only target that can read its dtypes. */
-  readonly only?: CpuTarget['name'];
 }
 
 const x = input('x', ['rows', 130], 'f32');
@@ -85,13 +83,11 @@ const cases: Record<string, Case> = {
     graph: graph('halves', { outputs: { y: matmul(x, cast(state('half', shape, 'f16'), 'f32')) } }),
     inputs: { x: floats([3, 130], 1) },
     state: { half: { ...halves, shape } },
-    only: 'native',
   },
   'matmul of a few rows with weights of 8 bits': {
     graph: graph('bytes', { outputs: { y: matmul(x, mul(cast(state('byte', shape, 'i8'), 'f32'), 0.01)) } }),
     inputs: { x: floats([3, 130], 1) },
     state: { byte: { ...bytes, shape } },
-    only: 'native',
   },
   'matmul over a long axis': {
     graph: graph('long', { outputs: { y: matmul(matrixTranspose(x), x) } }),
@@ -166,9 +162,8 @@ async function results({ graph, options, inputs, state = {}, runs = 2 }: Case, b
 }
 type Bits = Readonly<Record<string, Uint8Array>>;
 
-describe.each(cpuTargets())('$name', ({ name: target, backend }) => {
-  const mine = Object.entries(cases).filter(([, { only = target }]) => only === target);
-  test.each(mine)('%s', async (_, one) => {
+describe.each(cpuTargets())('$name', ({ backend }) => {
+  test.each(Object.entries(cases))('%s', async (_, one) => {
     const [alone, ...others] = counts;
     const expected = await results(one, backend(alone!));
     for (const [name, bits] of Object.entries(expected)) {
