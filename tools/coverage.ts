@@ -23,7 +23,7 @@ interface Candidate {
 const candidates: readonly Candidate[] = [
   { name: 'cpu', make: async () => (await import('@sinter/backend-cpu')).cpu({ threads: 2 }) },
   {
-    name: 'cpu, native',
+    name: 'cpu native',
     make: async () => (await import('@sinter/backend-cpu')).cpu({ threads: 2, target: 'native' }),
   },
   { name: 'webgpu', make: async () => (await import('@sinter/backend-webgpu')).webgpu() },
