@@ -30,17 +30,17 @@ export interface Tile extends CpuTile, GpuTile {}
 
 /**
  * The tile for a CPU. Vectors wider than WebAssembly's are native code, where a compiler gives each accumulator a register: 8 rows of two
- * vectors with 32 registers, 6 with 16. WebAssembly has four lanes and V8's registers: with fused multiply-add 6 rows of two vectors,
- * as its backend parts the rows of a tile (12 accumulators); without it the product needs a register of its own, and 8 accumulators are all that
- * V8 keeps.
+ * vectors with 32 registers, 6 with 16. WebAssembly has four lanes and V8's registers: with fused multiply-add 6 rows of two vectors
+ * where the left operand is read in place (12 accumulators, as the backend parts rows that lie apart), and 3 of three where its rows
+ * lie side by side, which V8 would spill; without it the product needs a register of its own, and 8 accumulators are all that V8 keeps.
  */
-export function cpuTile({ target, tile }: ScheduleContext): CpuTile {
+export function cpuTile({ target, tile }: ScheduleContext, left: 'in place' | 'packed'): CpuTile {
   const lanes = target.vectorBytes / 4;
   const chosen =
     lanes > 4 || target.registers > 16
       ? { mr: target.registers > 16 ? 8 : 6, nr: 2 * lanes, unroll: 1, mb: 96, nb: 192 }
       : target.features.has('fma')
-        ? { mr: 6, nr: 8, unroll: 1, mb: 96, nb: 192 }
+        ? { ...(left === 'in place' ? { mr: 6, nr: 8 } : { mr: 3, nr: 12 }), unroll: 1, mb: 96, nb: 192 }
         : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
   return { ...chosen, ...tile };
 }

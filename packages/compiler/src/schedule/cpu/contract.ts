@@ -24,18 +24,18 @@ export function scheduleContract(ctx: ScheduleContext, group: Group): Scheduled[
 function schedulePacked(ctx: ScheduleContext, group: Group): Scheduled[] {
   const t = group.members[0]!;
   const p = productOf(t, ctx.fused.recomputed.get(t));
-  const tile = cpuTile(ctx);
+  // 16-bit floats are packed as what they are computed with.
+  const dtype = isFloat(t.dtype) ? 'f32' : t.dtype;
+  const inPlace = dtype === t.dtype ? rowsInPlace(ctx, p) : undefined;
+  const tile = cpuTile(ctx, inPlace ? 'in place' : 'packed');
   const probe = draft(ctx, undefined);
   const fixedM = probe.fixed(size(p.m));
   const fixedN = probe.fixed(size(p.n));
   const fixedK = probe.fixed(size(p.k));
   const mr = fixedM === undefined ? tile.mr : Math.min(tile.mr, fixedM);
   const nr = fixedN !== undefined && fixedN <= 4 ? 4 : tile.nr;
-  // 16-bit floats are packed as what they are computed with.
-  const dtype = isFloat(t.dtype) ? 'f32' : t.dtype;
   const packedB: Scratch = { scratch: 'packed_b', dtype, length: panelLength(p, p.n, nr) };
   const out: Scheduled[] = [pack(ctx, p, 'b', nr, packedB)];
-  const inPlace = dtype === t.dtype ? rowsInPlace(ctx, p) : undefined;
   // Panels of several tiles: they are packed as whole vectors, and each tile reads its rows of them.
   const pr = 4 * mr;
   const packedA: Scratch = { scratch: 'packed_a', dtype, length: panelLength(p, p.m, pr) };
