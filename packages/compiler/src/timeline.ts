@@ -17,7 +17,7 @@ export interface LiveBuffer {
   readonly reader: string | undefined;
 }
 
-/** The result of {@link memoryTimeline}. */
+/** The memory of a plan over its steps, as `explain` tells it. */
 export interface MemoryTimeline {
   /** Per step, the bytes of all buffers of the arena that live then. */
   readonly bytes: readonly number[];

@@ -1,4 +1,4 @@
-import { contract, full, graph, input, slice, state, sum, updateSlice } from '@sinter/ir';
+import { contract, graph, input, slice, state, sum, updateSlice } from '@sinter/ir';
 import type { Tensor } from '@sinter/ir';
 import { describe, expect, test } from 'vitest';
 import { makePlan } from '../index.ts';

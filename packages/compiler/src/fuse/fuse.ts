@@ -111,7 +111,8 @@ export function fuse(input: Graph, options: FuseOptions): Fused {
     else if (roots.has(t)) stored.set(t, 'root');
     else if (!join && !isData(t)) stored.set(t, 'not fused');
   }
-  for (const [t, why] of contractOperands([...transient.keys(), ...own], again, join ? recompute : 0)) stored.set(t, why);
+  for (const [t, why] of contractOperands([...transient.keys(), ...own], again, join ? recompute : 0))
+    stored.set(t, why);
   for (const t of regions.keys()) for (const x of t.inputs) storeOperand(x, stored);
   if (join) for (const t of own) extendEpilogue(t, index, consumers, stored);
   cutExpressions(order, stored, maxBindings);

@@ -14,7 +14,7 @@ import { readsTransients } from './transient.ts';
 /** How the kernels of one shape are cut. Members that are left out are as the target suggests. */
 export type Schedule = Partial<Tile>;
 
-/** Schedules by kernel shape, as {@link kernelShape} writes it. Plain JSON. */
+/** Schedules by kernel shape, a text such as `contract_add f32 1×batch*seq×1536×384 k·n`. Plain JSON. */
 export type Schedules = Readonly<Record<string, Schedule>>;
 
 /**
