@@ -6,10 +6,11 @@ Usage: families.py [NAME …]
 Everything runs in float64 on f32 weights and is rounded once. The files and their fields stand in README.md beside this one.
 """
 
+import json
 import sys
 import zlib
 
-from common import root
+from common import root, write
 
 import torch
 from safetensors.torch import save_file
@@ -70,5 +71,34 @@ def golden(name):
     save(goldens / f'{name}.gradients.safetensors', {key: torch.where(g.abs() < floor, 0.0, g) for key, g in grads.items()})
 
 
+def generation(name, cases):
+    """What `generate` writes after prompts of different lengths, padded on the left."""
+    model = models[name][0].from_pretrained(goldens / name, attn_implementation='eager').double().eval()
+    generator = torch.Generator().manual_seed(7)
+    lengths = torch.tensor([6, 3, 1])
+    mask = (torch.arange(6) >= 6 - lengths[:, None]).long()
+    ids = torch.randint(1, 97, (3, 6), generator=generator) * mask
+    rows = []
+    for options in cases:
+        output = model.generate(input_ids=ids, attention_mask=mask, pad_token_id=0, **options)
+        rows.append(json.dumps({'options': options, 'output': output.tolist()}))
+    lines = ',\n'.join(rows)
+    write(goldens / f'{name}.generation.json',
+          f'{{"input_ids":{json.dumps(ids.tolist())},"attention_mask":{json.dumps(mask.tolist())},"cases":[\n{lines}\n]}}\n')
+
+
+ENDS = list(range(0, 100, 9))  # many, so that texts end early
+GENERATION = [
+    {'max_new_tokens': 20},
+    {'max_length': 9},
+    {'max_new_tokens': 24, 'repetition_penalty': 1.5},
+    {'max_new_tokens': 24, 'no_repeat_ngram_size': 2},
+    {'max_new_tokens': 20, 'repetition_penalty': 1.2, 'no_repeat_ngram_size': 3},
+    {'max_new_tokens': 20, 'eos_token_id': ENDS},
+    {'max_new_tokens': 20, 'eos_token_id': ENDS, 'min_new_tokens': 8},
+    {'max_new_tokens': 20, 'eos_token_id': ENDS, 'min_length': 12},
+]
+
 for name in sys.argv[1:] or models:
     golden(name)
+generation('tiny-gpt2', GENERATION)

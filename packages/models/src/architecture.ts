@@ -1,6 +1,7 @@
 /** What a family says of one of its models, and what training wants of any model: types only. */
 import type { DType, Shape, Tensor, Tensors } from '@sinter/ir';
 import type { ConfigKeys, ModelConfig } from './config.ts';
+import type { KeyValueCache } from './layers/cache.ts';
 import type { Scope } from './scope.ts';
 
 /** A tensor that a model is fed, and what its values may be. */
@@ -67,6 +68,11 @@ export interface Architecture<C extends ModelConfig, O extends ModelOutputs> {
   inputs(config: C): Readonly<Record<string, InputSpec>>;
   /** The most that a run-time size may be. */
   dims(config: C): Readonly<Record<string, number>>;
+  /**
+   * Of a model that predicts the next token: the logits `[batch, vocab_size]` of what follows `input_ids` `[batch, n]`, with `position_ids`
+   * of that shape and an `attention_mask` `[batch, total]`.
+   */
+  nextToken?(scope: Scope, config: C, inputs: Tensors, cache: KeyValueCache): Tensor;
   /** The model function. */
   build(scope: Scope, config: C, inputs: Tensors, options: OutputOptions): O;
 }

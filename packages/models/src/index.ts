@@ -54,6 +54,8 @@ export type { Activation } from './layers/activation.ts';
 export { activation, activations } from './layers/activation.ts';
 export type { SelfAttentionOptions } from './layers/attention.ts';
 export { paddingBias, selfAttention } from './layers/attention.ts';
+export type { KeyValueCache, KeyValueCacheOptions } from './layers/cache.ts';
+export { keyValueCache } from './layers/cache.ts';
 export { causalBias, nextTokenLabels, nextTokenLoss } from './layers/causal.ts';
 export { conv1d } from './layers/conv1d.ts';
 export { classificationLoss, classLabels } from './layers/classification.ts';
@@ -94,6 +96,7 @@ export type {
   GPT2Inputs,
   GPT2LMHeadInputs,
   GPT2LMHeadOutputs,
+  GPT2Options,
   GPT2Outputs,
 } from './families/gpt2.ts';
 export {
@@ -104,6 +107,10 @@ export {
   gpt2LMHeadModel,
   GPT2Model,
   gpt2Model,
+  gpt2NextToken,
 } from './families/gpt2.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
 export { AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification } from './registry.ts';
+export type { GenerationConfig } from './generation/config.ts';
+export type { GenerateOptions, Generator, GeneratorOptions } from './generation/generator.ts';
+export { generator } from './generation/generator.ts';

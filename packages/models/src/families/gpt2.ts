@@ -22,7 +22,7 @@ import {
   sub,
   where,
 } from '@sinter/ir';
-import type { Shape, Tensor } from '@sinter/ir';
+import type { Dim, Shape, Tensor } from '@sinter/ir';
 import type { InputSpec, OutputOptions } from '../architecture.ts';
 import { checkSizes, fillConfig } from '../config.ts';
 import type { ConfigKeys, ModelConfig } from '../config.ts';
@@ -30,6 +30,7 @@ import { ConfigError } from '../errors.ts';
 import { normal } from '../init.ts';
 import { activation } from '../layers/activation.ts';
 import { paddingBias } from '../layers/attention.ts';
+import type { KeyValueCache } from '../layers/cache.ts';
 import { causalBias, nextTokenLabels, nextTokenLoss } from '../layers/causal.ts';
 import { classificationLoss, classLabels } from '../layers/classification.ts';
 import { conv1d } from '../layers/conv1d.ts';
@@ -39,6 +40,7 @@ import { linear } from '../layers/linear.ts';
 import { modelClass } from '../model.ts';
 import type { PreTrainedModel } from '../model.ts';
 import { layer } from '../scope.ts';
+import type { Scope } from '../scope.ts';
 
 // ---- configuration
 
@@ -107,22 +109,29 @@ export type GPT2Outputs = {
   readonly attentions?: readonly Tensor[];
 };
 
+/** The options of {@link gpt2Model}. */
+export interface GPT2Options extends OutputOptions {
+  /** The tokens that were read before; the `attention_mask` is then `[batch, total]`. Default: none. */
+  readonly cache?: KeyValueCache | undefined;
+}
+
 /** GPT-2 without a head: `scope` is where `wte`, `wpe`, `h` and `ln_f` lie. */
 export const gpt2Model = layer(
-  (scope, config: GPT2Config, inputs: GPT2Inputs, options: OutputOptions = {}): GPT2Outputs => {
+  (scope, config: GPT2Config, inputs: GPT2Inputs, options: GPT2Options = {}): GPT2Outputs => {
     const { input_ids, attention_mask } = inputs;
-    for (const [name, ids] of Object.entries({ input_ids, attention_mask }))
+    const { cache } = options;
+    for (const [name, ids] of Object.entries({ input_ids, ...(!cache && { attention_mask }) }))
       if (ids && (ids.shape.length !== 2 || !sameShape(ids.shape, input_ids.shape)))
         throw new ShapeError(
           `${name} is ${showShape(ids.shape)}; it must be [batch, seq], as input_ids, which is ${showShape(input_ids.shape)}`,
         );
-    const causal = causalBias(input_ids.shape[1]!);
+    const causal = causalBias(input_ids.shape[1]!, cache);
     const bias = attention_mask ? (add(causal, paddingBias(attention_mask)) as Tensor) : causal;
     const hidden_states = [embeddings(scope, config, inputs)];
     const attentions: Tensor[] = [];
     for (let i = 0; i < config.n_layer; i++) {
       const place = scope.at('h', i);
-      const { hidden, probs } = scope.checkpoint((x: Tensor) => block(place, config, x, { bias, index: i }))(
+      const { hidden, probs } = scope.checkpoint((x: Tensor) => block(place, config, x, { bias, index: i, cache }))(
         hidden_states.at(-1)!,
       );
       hidden_states.push(hidden);
@@ -155,6 +164,7 @@ const embeddings = layer((scope, config: GPT2Config, inputs: GPT2Inputs): Tensor
 interface BlockOptions {
   /** Added to the scores. */ readonly bias: Tensor;
   /** The number of the block. */ readonly index: number;
+  /** The tokens that were read before. */ readonly cache: KeyValueCache | undefined;
 }
 
 const block = layer(
@@ -177,7 +187,7 @@ const selfAttention = layer(
     scope,
     config: GPT2Config,
     x: Tensor,
-    { bias, index }: BlockOptions,
+    { bias, index, cache }: BlockOptions,
   ): { readonly context: Tensor; readonly probs: Tensor } => {
     const { n_embd, n_head, attn_pdrop, initializer_range } = config;
     const [batch, seq] = x.shape as [Shape[number], Shape[number]];
@@ -189,7 +199,8 @@ const selfAttention = layer(
     };
     const scale =
       (config.scale_attn_weights ? size ** -0.5 : 1) / (config.scale_attn_by_inverse_layer_idx ? index + 1 : 1);
-    const { context, probs } = attention(part(0), part(1), part(2), {
+    const withOlder = (name: string, now: Tensor): Tensor => cache?.extend(scope, name, now) ?? now;
+    const { context, probs } = attention(part(0), withOlder('key', part(1)), withOlder('value', part(2)), {
       bias,
       scale,
       dropout: (p) => scope.dropout(p, attn_pdrop),
@@ -211,7 +222,7 @@ function residual({ initializer_range, n_layer }: GPT2Config): ReturnType<typeof
 
 /** The table of words: it embeds ids, and, where it is tied, tells how well each word fits a state. */
 function words(
-  scope: Parameters<typeof gpt2Model>[0],
+  scope: Scope,
   { vocab_size, n_embd, initializer_range }: GPT2Config,
 ): { readonly of: (ids: Ids) => Tensor; readonly fit: (x: Tensor) => Tensor } {
   const place = scope.at('wte');
@@ -242,15 +253,26 @@ export const gpt2LMHeadModel = layer(
   (scope, config: GPT2Config, inputs: GPT2LMHeadInputs, options: OutputOptions = {}): GPT2LMHeadOutputs => {
     const { labels, ...rest } = inputs;
     const { last_hidden_state, ...more } = gpt2Model(scope.at('transformer'), config, rest, options);
-    const logits = config.tie_word_embeddings
-      ? words(scope.at('transformer'), config).fit(last_hidden_state)
-      : linear(scope.at('lm_head'), last_hidden_state, config.vocab_size, {
-          bias: false,
-          init: normal(config.initializer_range),
-        });
+    const logits = nextTokenLogits(scope, config, last_hidden_state);
     return { ...(labels && { loss: nextTokenLoss(logits, labels) }), logits, ...more };
   },
 );
+
+/** The logits `[batch, vocab_size]` of what follows the last of some more tokens: `scope` is that of {@link gpt2LMHeadModel}. */
+export const gpt2NextToken = layer((scope, config: GPT2Config, inputs: GPT2Inputs, cache: KeyValueCache): Tensor => {
+  const [batch, n] = inputs.input_ids.shape as readonly [Dim, Dim];
+  const { last_hidden_state } = gpt2Model(scope.at('transformer'), config, inputs, { cache });
+  const rows = add(mul(iota([batch], 0), dimValue(n, 'i32')) as Ids, sub(dimValue(n, 'i32'), 1)) as Ids;
+  const last = gather(reshape(last_hidden_state, [dimProduct([batch, n]), config.n_embd]), rows);
+  const states = reshape(last, [batch, 1, config.n_embd]);
+  return reshape(nextTokenLogits(scope, config, states), [batch, config.vocab_size]);
+});
+
+function nextTokenLogits(scope: Scope, config: GPT2Config, states: Tensor): Tensor {
+  if (config.tie_word_embeddings) return words(scope.at('transformer'), config).fit(states);
+  const init = normal(config.initializer_range);
+  return linear(scope.at('lm_head'), states, config.vocab_size, { bias: false, init });
+}
 
 // ---- sequence classification
 
@@ -338,6 +360,7 @@ export const GPT2LMHeadModel = modelClass({
   inputs: (config) => ({ ...gpt2Inputs(config), labels: nextTokenLabels(config.vocab_size) }),
   build: (scope, config, inputs, options): GPT2LMHeadOutputs =>
     gpt2LMHeadModel(scope, config, inputs as unknown as GPT2LMHeadInputs, options),
+  nextToken: (scope, config, inputs, cache) => gpt2NextToken(scope, config, inputs as unknown as GPT2Inputs, cache),
 });
 /** A GPT-2 that predicts the next token. */
 export type GPT2LMHeadModel = PreTrainedModel<GPT2Config, GPT2LMHeadOutputs>;
