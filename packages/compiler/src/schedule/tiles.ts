@@ -29,18 +29,23 @@ export interface GpuTile extends TileBlocks {
 export interface Tile extends CpuTile, GpuTile {}
 
 /**
- * The tile for a CPU. Vectors wider than WebAssembly's are native code, where a compiler gives each accumulator a register: 8 rows of two
- * vectors with 32 registers, 6 with 16. WebAssembly has four lanes and V8's registers: with fused multiply-add 6 rows of two vectors
- * where the left operand is read in place (12 accumulators, as the backend parts rows that lie apart), and 3 of three where its rows
- * lie side by side, which V8 would spill; without it the product needs a register of its own, and 8 accumulators are all that V8 keeps.
+ * Register tiles of WebAssembly with fused multiply-add. Where the left operand is read in place its rows lie apart, which the backend turns into
+ * 12 accumulators; where rows lie side by side, V8 would spill those. Blocks of scores that are walked want even sizes.
  */
-export function cpuTile({ target, tile }: ScheduleContext, left: 'in place' | 'packed'): CpuTile {
+const fusedTiles = { 'in place': { mr: 6, nr: 8 }, packed: { mr: 3, nr: 12 }, walked: { mr: 4, nr: 8 } };
+
+/**
+ * The tile for a CPU. Vectors wider than WebAssembly's are native code, where a compiler gives each accumulator a register: 8 rows of two
+ * vectors with 32 registers, 6 with 16. WebAssembly has four lanes and V8's registers: without fused multiply-add
+ * the product needs a register of its own, and 8 accumulators are all that V8 keeps.
+ */
+export function cpuTile({ target, tile }: ScheduleContext, left: 'in place' | 'packed' | 'walked'): CpuTile {
   const lanes = target.vectorBytes / 4;
   const chosen =
     lanes > 4 || target.registers > 16
       ? { mr: target.registers > 16 ? 8 : 6, nr: 2 * lanes, unroll: 1, mb: 96, nb: 192 }
       : target.features.has('fma')
-        ? { ...(left === 'in place' ? { mr: 6, nr: 8 } : { mr: 3, nr: 12 }), unroll: 1, mb: 96, nb: 192 }
+        ? { ...fusedTiles[left], unroll: 1, mb: 96, nb: 192 }
         : { mr: 2, nr: 16, unroll: 1, mb: 96, nb: 192 };
   return { ...chosen, ...tile };
 }

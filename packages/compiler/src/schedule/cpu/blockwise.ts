@@ -29,7 +29,7 @@ const [rowsOfBlock, columnsOfBlock] = [48, 96];
 
 /** The block for a target. Its columns are whole tiles both ways: they are rows where the matrix is transposed. */
 export function blockOf(ctx: ScheduleContext): Block {
-  const { mr, nr } = cpuTile(ctx, 'packed');
+  const { mr, nr } = cpuTile(ctx, 'walked');
   const up = (n: number, by: number): number => Math.ceil(n / by) * by;
   let both = nr;
   while (both % mr !== 0) both += nr;
