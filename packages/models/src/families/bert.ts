@@ -2,7 +2,7 @@
  * BERT (Devlin et al. 2018), read from top to bottom: configuration, embeddings, encoder, pooler, classifier. Names of
  * parameters, keys and outputs are those of Hugging Face's `modeling_bert`, so that its checkpoints load as they are.
  */
-import { add, full, iota, reshape, sameShape, ShapeError, showShape, slice, tanh } from '@sinter/ir';
+import { add, full, iota, reshape, ShapeError, slice, tanh } from '@sinter/ir';
 import type { Shape, Tensor } from '@sinter/ir';
 import type { InputSpec, OutputOptions } from '../architecture.ts';
 import { checkSizes, fillConfig } from '../config.ts';
@@ -13,7 +13,7 @@ import type { Init } from '../init.ts';
 import { activation } from '../layers/activation.ts';
 import { paddingBias, selfAttention } from '../layers/attention.ts';
 import { classificationLoss, classLabels } from '../layers/classification.ts';
-import { embedding } from '../layers/embedding.ts';
+import { checkIds, embedding } from '../layers/embedding.ts';
 import { feedForward } from '../layers/feed-forward.ts';
 import { layerNorm } from '../layers/layer-norm.ts';
 import { linear } from '../layers/linear.ts';
@@ -103,11 +103,7 @@ export type BertOutputs = {
 export const bertModel = layer(
   (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BertOutputs => {
     const { input_ids, attention_mask, token_type_ids } = inputs;
-    for (const [name, ids] of Object.entries({ input_ids, attention_mask, token_type_ids }))
-      if (ids && (ids.shape.length !== 2 || !sameShape(ids.shape, input_ids.shape)))
-        throw new ShapeError(
-          `${name} is ${showShape(ids.shape)}; it must be [batch, seq], as input_ids, which is ${showShape(input_ids.shape)}`,
-        );
+    checkIds({ input_ids, attention_mask, token_type_ids });
     const bias = attention_mask && paddingBias(attention_mask);
     const hidden_states = [embeddings(scope.at('embeddings'), config, inputs)];
     const attentions: Tensor[] = [];

@@ -15,9 +15,7 @@ import {
   mod,
   mul,
   reshape,
-  sameShape,
   ShapeError,
-  showShape,
   slice,
   sub,
   where,
@@ -34,7 +32,7 @@ import type { KeyValueCache } from '../layers/cache.ts';
 import { causalBias, nextTokenLabels, nextTokenLoss } from '../layers/causal.ts';
 import { classificationLoss, classLabels } from '../layers/classification.ts';
 import { conv1d } from '../layers/conv1d.ts';
-import { embedding } from '../layers/embedding.ts';
+import { checkIds, embedding } from '../layers/embedding.ts';
 import { layerNorm } from '../layers/layer-norm.ts';
 import { linear } from '../layers/linear.ts';
 import { modelClass } from '../model.ts';
@@ -120,11 +118,7 @@ export const gpt2Model = layer(
   (scope, config: GPT2Config, inputs: GPT2Inputs, options: GPT2Options = {}): GPT2Outputs => {
     const { input_ids, attention_mask } = inputs;
     const { cache } = options;
-    for (const [name, ids] of Object.entries({ input_ids, ...(!cache && { attention_mask }) }))
-      if (ids && (ids.shape.length !== 2 || !sameShape(ids.shape, input_ids.shape)))
-        throw new ShapeError(
-          `${name} is ${showShape(ids.shape)}; it must be [batch, seq], as input_ids, which is ${showShape(input_ids.shape)}`,
-        );
+    checkIds({ input_ids, ...(!cache && { attention_mask }) });
     const causal = causalBias(input_ids.shape[1]!, cache);
     const bias = attention_mask ? (add(causal, paddingBias(attention_mask)) as Tensor) : causal;
     const hidden_states = [embeddings(scope, config, inputs)];
@@ -262,8 +256,7 @@ export const gpt2LMHeadModel = layer(
 export const gpt2NextToken = layer((scope, config: GPT2Config, inputs: GPT2Inputs, cache: KeyValueCache): Tensor => {
   const [batch, n] = inputs.input_ids.shape as readonly [Dim, Dim];
   const { last_hidden_state } = gpt2Model(scope.at('transformer'), config, inputs, { cache });
-  const rows = add(mul(iota([batch], 0), dimValue(n, 'i32')) as Ids, sub(dimValue(n, 'i32'), 1)) as Ids;
-  const last = gather(reshape(last_hidden_state, [dimProduct([batch, n]), config.n_embd]), rows);
+  const last = statesAt(last_hidden_state, sub(dimValue(n, 'i32'), 1) as Ids);
   const states = reshape(last, [batch, 1, config.n_embd]);
   return reshape(nextTokenLogits(scope, config, states), [batch, config.vocab_size]);
 });
@@ -311,12 +304,17 @@ export const gpt2ForSequenceClassification = layer(
 
 /** The state `[batch, size]` of each text's last token before its first padding. */
 function lastTokens(states: Tensor, ids: Ids, pad_token_id: number | null): Tensor {
-  const [batch, seq, size] = states.shape as [Shape[number], Shape[number], number];
-  const length = dimValue(seq, 'i32');
+  const length = dimValue(states.shape[1]!, 'i32');
   const end = pad_token_id === null ? length : firstOf(ids, pad_token_id);
   // A text that begins with padding counts to its end, as in Python.
   const last = mod(add(sub(end as Ids, 1), length) as Ids, length);
-  const rows = add(mul(iota([batch], 0), length) as Ids, last as Ids) as Ids;
+  return statesAt(states, last as Ids);
+}
+
+/** The state `[batch, size]` of one token of each text: `at` is its place, one for all or one for each. */
+function statesAt(states: Tensor, at: Ids): Tensor {
+  const [batch, seq, size] = states.shape as [Dim, Dim, number];
+  const rows = add(mul(iota([batch], 0), dimValue(seq, 'i32')) as Ids, at) as Ids;
   return gather(reshape(states, [dimProduct([batch, seq]), size]), rows);
 }
 

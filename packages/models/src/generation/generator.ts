@@ -51,9 +51,10 @@ export interface Generator {
 export async function generator<C extends ModelConfig, O extends ModelOutputs>(
   model: PreTrainedModel<C, O>,
   backend: Backend,
-  { batch = 1, length = Math.min(...Object.values(model.dims)) }: GeneratorOptions = {},
+  options: GeneratorOptions = {},
 ): Promise<Generator> {
   const most = Math.min(...Object.values(model.dims));
+  const { batch = 1, length = most } = options;
   if (length > most) throw new InputError(`generator: length is ${length}, but the model reads ${most} tokens at most`);
   const { architecture, config } = model;
   const read = await programOf(architecture, config, backend, { batch, length });
@@ -61,8 +62,10 @@ export async function generator<C extends ModelConfig, O extends ModelOutputs>(
   const next = await programOf(architecture, config, backend, { batch, length, n: 1, state: read.state });
   const limits = { batch, total: length };
 
-  async function* tokens(inputs: ModelData, options: GenerateOptions = {}): AsyncGenerator<Int32Array, void> {
-    const { ids, mask, rows, width } = prompts(model, inputs, limits);
+  async function* write(
+    { ids, mask, rows, width }: Prompts,
+    options: GenerateOptions = {},
+  ): AsyncGenerator<Int32Array, void> {
     const { seed = 0, signal, ...said } = options;
     const rules = fillGeneration({ ...endsOf(config), ...said }, width);
     const random = seeded(seed);
@@ -90,11 +93,14 @@ export async function generator<C extends ModelConfig, O extends ModelOutputs>(
   }
 
   return {
-    tokens,
+    async *tokens(inputs, options) {
+      yield* write(prompts(model, inputs, limits), options);
+    },
     async generate(inputs, options) {
+      const given = prompts(model, inputs, limits);
+      const { ids, rows, width } = given;
       const columns: Int32Array[] = [];
-      for await (const column of tokens(inputs, options)) columns.push(column);
-      const { ids, rows, width } = prompts(model, inputs, limits);
+      for await (const column of write(given, options)) columns.push(column);
       const size = width + columns.length;
       const data = new Int32Array(rows * size);
       for (let row = 0; row < rows; row++) {
@@ -171,12 +177,20 @@ function withOneMore(mask: Int32Array, rows: number, total: number): Int32Array 
   return out;
 }
 
+/** Texts to go on from: `rows` of `width` tokens. */
+interface Prompts {
+  readonly ids: Int32Array;
+  readonly mask: Int32Array;
+  readonly rows: number;
+  readonly width: number;
+}
+
 /** The prompts, checked. */
 function prompts<C extends ModelConfig, O extends ModelOutputs>(
   model: PreTrainedModel<C, O>,
   { input_ids, attention_mask, ...others }: ModelData,
   most: { readonly batch: number; readonly total: number },
-): { readonly ids: Int32Array; readonly mask: Int32Array; readonly rows: number; readonly width: number } {
+): Prompts {
   if (!input_ids || input_ids.shape.length !== 2)
     throw new InputError(
       `generate: wants input_ids [batch, seq], got ${input_ids ? `[${input_ids.shape.join(', ')}]` : 'none'}`,
