@@ -1,5 +1,5 @@
 /** What a family says of one of its models, and what training wants of any model: types only. */
-import type { DType, Shape, Tensor, Tensors } from '@sinter/ir';
+import type { DType, Shape, Tensor } from '@sinter/ir';
 import type { ConfigKeys, ModelConfig } from './config.ts';
 import type { KeyValueCache } from './layers/cache.ts';
 import type { Scope } from './scope.ts';
@@ -15,7 +15,12 @@ export interface InputSpec {
   readonly ignored?: number;
   /** What every element is where the input is left out. */
   readonly missing?: number;
+  /** Whether it is what the model should say rather than what it is told: given, there is a loss. Default: no. */
+  readonly label?: true;
 }
+
+/** Inputs as a model function takes them; what is left out has its usual meaning. */
+export type ModelInputs = { readonly [name: string]: Tensor | undefined };
 
 /** Which outputs a model gives besides the usual ones. */
 export interface OutputOptions {
@@ -28,6 +33,41 @@ export interface OutputOptions {
 /** The outputs of a model by name: tensors, and lists of them. */
 export type ModelOutputs = { readonly [name: string]: Tensor | readonly Tensor[] | undefined };
 
+type Ids = Tensor<Shape, 'i32'>;
+
+/** What {@link Architecture.decode} takes: `n` more tokens of each text, of which there are `total` then. */
+export type DecodeInputs = {
+  /** `[batch, n]`. */
+  readonly input_ids: Ids;
+  /** `[batch, n]`: where they stand, padding not counted. */
+  readonly position_ids: Ids;
+  /** `[batch, total]`: 0 where there is padding. */
+  readonly attention_mask: Ids;
+  /**
+   * Of a model with an encoder: what it made of the source, `[batch, source, size]`, in the first run. Later runs have what is computed of it in
+   * the cache ({@link KeyValueCache.keep}).
+   */
+  readonly encoder_hidden_states?: Tensor | undefined;
+  /** Of a model with an encoder: `[batch, source]`, 0 where the source has padding. */
+  readonly encoder_attention_mask?: Ids | undefined;
+};
+
+/** What {@link Architecture.decode} gives. */
+export interface Decoded {
+  /** The state of each of the tokens, `[batch, n, size]`. */
+  readonly states: Tensor;
+  /** The logits of what follows, `[batch, k, vocab_size]`, of the states of `k` tokens. */
+  logits(states: Tensor): Tensor;
+}
+
+/** What {@link Architecture.encode} takes. */
+export type EncodeInputs = {
+  /** `[batch, source]`. */
+  readonly input_ids: Ids;
+  /** `[batch, source]`: 0 where there is padding. */
+  readonly attention_mask: Ids;
+};
+
 /**
  * What training needs of a model. A `Trainer` takes anything of this shape; it does not know this package.
  * Every {@link PreTrainedModel} whose outputs have logits is one.
@@ -37,7 +77,7 @@ export interface TrainableModel {
   readonly config: { readonly [key: string]: unknown };
   /** The current weights on the host; written back after training. */
   readonly parameters: Map<string, { data: Float32Array; readonly shape: readonly number[]; readonly dtype: 'f32' }>;
-  /** The inputs by name, labels too: `input_ids` is `i32 [batch, seq]`. The first axis is the batch. */
+  /** The inputs by name, labels (`label: true`) too: `input_ids` is `i32 [batch, seq]`. The first axis is the batch. */
   readonly inputs: Readonly<Record<string, InputSpec>>;
   /** The most that run-time sizes may be: `{ seq: 512 }`. */
   readonly dims?: Readonly<Record<string, number>>;
@@ -48,7 +88,7 @@ export interface TrainableModel {
   build(
     inputs: Readonly<Record<string, Tensor>>,
     options?: { readonly key?: Tensor; readonly gradient_checkpointing?: boolean },
-  ): { readonly loss?: Tensor; readonly logits: Tensor; readonly [more: string]: unknown };
+  ): { readonly loss?: Tensor; readonly logits?: Tensor; readonly [more: string]: unknown };
   /** Writes `config.json` and `model.safetensors`. */
   save_pretrained(folder: string): Promise<void>;
 }
@@ -68,11 +108,10 @@ export interface Architecture<C extends ModelConfig, O extends ModelOutputs> {
   inputs(config: C): Readonly<Record<string, InputSpec>>;
   /** The most that a run-time size may be. */
   dims(config: C): Readonly<Record<string, number>>;
-  /**
-   * Of a model that predicts the next token: the logits `[batch, vocab_size]` of what follows `input_ids` `[batch, n]`, with `position_ids`
-   * of that shape and an `attention_mask` `[batch, total]`.
-   */
-  nextToken?(scope: Scope, config: C, inputs: Tensors, cache: KeyValueCache): Tensor;
-  /** The model function. */
-  build(scope: Scope, config: C, inputs: Tensors, options: OutputOptions): O;
+  /** Of a model that reads a text before it writes one: what its encoder makes of it, `[batch, source, size]`. */
+  encode?(scope: Scope, config: C, inputs: EncodeInputs): Tensor;
+  /** Of a model that writes: more tokens, after those that the cache remembers. */
+  decode?(scope: Scope, config: C, inputs: DecodeInputs, cache: KeyValueCache): Decoded;
+  /** The model function. Inputs are checked against {@link Architecture.inputs} before. */
+  build(scope: Scope, config: C, inputs: ModelInputs, options?: OutputOptions): O;
 }

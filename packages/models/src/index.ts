@@ -65,7 +65,34 @@ export { feedForward } from './layers/feed-forward.ts';
 export { layerNorm } from './layers/layer-norm.ts';
 export type { LinearOptions } from './layers/linear.ts';
 export { linear } from './layers/linear.ts';
-export type { Architecture, InputSpec, ModelOutputs, OutputOptions, TrainableModel } from './architecture.ts';
+export { firstState, statesAt } from './layers/states.ts';
+export type {
+  Architecture,
+  DecodeInputs,
+  Decoded,
+  EncodeInputs,
+  InputSpec,
+  ModelInputs,
+  ModelOutputs,
+  OutputOptions,
+  TrainableModel,
+} from './architecture.ts';
+export type {
+  BaseModelOutput,
+  BaseModelOutputWithPooling,
+  CausalLMOutput,
+  ForPreTrainingOutput,
+  LayerOutputs,
+  MaskedLMOutput,
+  MultipleChoiceModelOutput,
+  NextSentencePredictorOutput,
+  QuestionAnsweringModelOutput,
+  Seq2SeqLayerOutputs,
+  Seq2SeqLMOutput,
+  Seq2SeqModelOutput,
+  SequenceClassifierOutput,
+  TokenClassifierOutput,
+} from './outputs.ts';
 export type {
   BuildOptions,
   CompileModelOptions,
@@ -75,13 +102,7 @@ export type {
 } from './model.ts';
 export { modelClass, PreTrainedModel } from './model.ts';
 export type { LoadReport, Weight } from './weights.ts';
-export type {
-  BertConfig,
-  BertForSequenceClassificationInputs,
-  BertForSequenceClassificationOutputs,
-  BertInputs,
-  BertOutputs,
-} from './families/bert.ts';
+export type { BertConfig, BertForSequenceClassificationInputs, BertInputs } from './families/bert.ts';
 export {
   bertConfig,
   BertForSequenceClassification,
@@ -92,25 +113,34 @@ export {
 export type {
   GPT2Config,
   GPT2ForSequenceClassificationInputs,
-  GPT2ForSequenceClassificationOutputs,
   GPT2Inputs,
   GPT2LMHeadInputs,
-  GPT2LMHeadOutputs,
   GPT2Options,
-  GPT2Outputs,
 } from './families/gpt2.ts';
 export {
   gpt2Config,
+  gpt2Decode,
   GPT2ForSequenceClassification,
   gpt2ForSequenceClassification,
   GPT2LMHeadModel,
   gpt2LMHeadModel,
   GPT2Model,
   gpt2Model,
-  gpt2NextToken,
 } from './families/gpt2.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
-export { AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification } from './registry.ts';
+export {
+  AutoConfig,
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  AutoModelForMultipleChoice,
+  AutoModelForNextSentencePrediction,
+  AutoModelForPreTraining,
+  AutoModelForQuestionAnswering,
+  AutoModelForSeq2SeqLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+} from './registry.ts';
 export type { GenerationConfig } from './generation/config.ts';
 export type { GenerateOptions, Generator, GeneratorOptions } from './generation/generator.ts';
 export { generator } from './generation/generator.ts';

@@ -89,7 +89,8 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
 
   /** The computation as a graph with symbolic inputs: ready to print, evaluate or compile. @throws ShapeError for unknown names */
   graph(options: GraphOptions = {}): Graph {
-    const { inputs = Object.keys(this.inputs).filter((name) => name !== 'labels'), outputs, ...build } = options;
+    const told = Object.keys(this.inputs).filter((name) => !this.inputs[name]!.label);
+    const { inputs = told, outputs, ...build } = options;
     const built = flat(this.build(symbols(this.inputs, inputs), build));
     const kept = outputs ?? Object.keys(built);
     const unknown = kept.find((name) => !(name in built));

@@ -1,43 +1,117 @@
 /** The Auto classes: they read `model_type` in `config.json` and hand over to the family. A new family is one row here. */
 import { join } from 'node:path';
 import { resolveModel } from './checkpoint/hub.ts';
+import type { Architecture, ModelOutputs } from './architecture.ts';
 import { readConfig } from './config.ts';
 import type { ConfigKeys, ModelConfig } from './config.ts';
 import { ConfigError } from './errors.ts';
 import { BertForSequenceClassification, BertModel } from './families/bert.ts';
 import { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './families/gpt2.ts';
 import { splitOptions } from './model.ts';
-import type { FromPretrainedModelOptions } from './model.ts';
+import type { FromPretrainedModelOptions, PreTrainedModel } from './model.ts';
+import type {
+  BaseModelOutput,
+  CausalLMOutput,
+  ForPreTrainingOutput,
+  MaskedLMOutput,
+  MultipleChoiceModelOutput,
+  NextSentencePredictorOutput,
+  QuestionAnsweringModelOutput,
+  Seq2SeqLMOutput,
+  Seq2SeqModelOutput,
+  SequenceClassifierOutput,
+  TokenClassifierOutput,
+} from './outputs.ts';
 
-/** What a model is for. A family has a class for some of these. */
-type Task = 'base' | 'sequenceClassification' | 'causalLM';
-
-/** The classes of every family, by `model_type`. */
+/** The classes of every family, by `model_type` and by what the model is for. A family has some of them. */
 const families = {
   bert: { base: BertModel, sequenceClassification: BertForSequenceClassification },
   gpt2: { base: GPT2Model, sequenceClassification: GPT2ForSequenceClassification, causalLM: GPT2LMHeadModel },
-} as const;
+} satisfies Readonly<Record<string, Family>>;
+
+/** What each kind of model gives. */
+interface Tasks {
+  base: BaseModelOutput | Seq2SeqModelOutput;
+  preTraining: ForPreTrainingOutput;
+  maskedLM: MaskedLMOutput;
+  nextSentencePrediction: NextSentencePredictorOutput;
+  sequenceClassification: SequenceClassifierOutput;
+  tokenClassification: TokenClassifierOutput;
+  questionAnswering: QuestionAnsweringModelOutput;
+  multipleChoice: MultipleChoiceModelOutput;
+  causalLM: CausalLMOutput;
+  seq2SeqLM: Seq2SeqLMOutput;
+}
+type Task = keyof Tasks;
+
+/** A class of any configuration; what it is called with is checked when it is. */
+interface AnyClass<O extends ModelOutputs> {
+  readonly architecture: Pick<Architecture<never, O>, 'name' | 'model_type'> & {
+    config(keys: ConfigKeys, overrides?: ConfigKeys): ModelConfig;
+  };
+  from_pretrained(folderOrId: string, options?: object): Promise<PreTrainedModel<ModelConfig, O>>;
+  from_config(config?: object, options?: { readonly seed?: number }): PreTrainedModel<ModelConfig, O>;
+}
+type Family = { readonly [T in Task]?: AnyClass<Tasks[T]> } & { readonly base: AnyClass<Tasks['base']> };
 
 /** Options of an Auto class: those of `from_pretrained`, and keys of any configuration. */
 export type AutoOptions = FromPretrainedModelOptions & ConfigKeys;
 
 /** A model without a head, of any family. */
-export type AutoModel = BertModel | GPT2Model;
+export type AutoModel = PreTrainedModel<ModelConfig, Tasks['base']>;
 /** Loads the base model of whatever family a checkpoint is of. */
-export const AutoModel = autoClass<AutoModel>('base', 'AutoModel');
+export const AutoModel = autoClass('base', 'AutoModel');
 
-/** A model that classifies sequences, of any family. */
-export type AutoModelForSequenceClassification = BertForSequenceClassification | GPT2ForSequenceClassification;
-/** Loads a classifier of whatever family a checkpoint is of. */
-export const AutoModelForSequenceClassification = autoClass<AutoModelForSequenceClassification>(
+/** A model that is pretrained on masked tokens and following texts, of any family. */
+export type AutoModelForPreTraining = PreTrainedModel<ModelConfig, ForPreTrainingOutput>;
+/** Loads a model with the heads of its pretraining, of whatever family a checkpoint is of. */
+export const AutoModelForPreTraining = autoClass('preTraining', 'AutoModelForPreTraining');
+
+/** A model that tells masked tokens, of any family. */
+export type AutoModelForMaskedLM = PreTrainedModel<ModelConfig, MaskedLMOutput>;
+/** Loads a model that tells masked tokens, of whatever family a checkpoint is of. */
+export const AutoModelForMaskedLM = autoClass('maskedLM', 'AutoModelForMaskedLM');
+
+/** A model that tells whether texts follow each other, of any family. */
+export type AutoModelForNextSentencePrediction = PreTrainedModel<ModelConfig, NextSentencePredictorOutput>;
+/** Loads a model that tells whether texts follow each other, of whatever family a checkpoint is of. */
+export const AutoModelForNextSentencePrediction = autoClass(
+  'nextSentencePrediction',
+  'AutoModelForNextSentencePrediction',
+);
+
+/** A model that classifies texts, of any family. */
+export type AutoModelForSequenceClassification = PreTrainedModel<ModelConfig, SequenceClassifierOutput>;
+/** Loads a classifier of texts, of whatever family a checkpoint is of. */
+export const AutoModelForSequenceClassification = autoClass(
   'sequenceClassification',
   'AutoModelForSequenceClassification',
 );
 
+/** A model that classifies tokens, of any family. */
+export type AutoModelForTokenClassification = PreTrainedModel<ModelConfig, TokenClassifierOutput>;
+/** Loads a classifier of tokens, of whatever family a checkpoint is of. */
+export const AutoModelForTokenClassification = autoClass('tokenClassification', 'AutoModelForTokenClassification');
+
+/** A model that marks answers in texts, of any family. */
+export type AutoModelForQuestionAnswering = PreTrainedModel<ModelConfig, QuestionAnsweringModelOutput>;
+/** Loads a model that marks answers in texts, of whatever family a checkpoint is of. */
+export const AutoModelForQuestionAnswering = autoClass('questionAnswering', 'AutoModelForQuestionAnswering');
+
+/** A model that chooses between texts, of any family. */
+export type AutoModelForMultipleChoice = PreTrainedModel<ModelConfig, MultipleChoiceModelOutput>;
+/** Loads a model that chooses between texts, of whatever family a checkpoint is of. */
+export const AutoModelForMultipleChoice = autoClass('multipleChoice', 'AutoModelForMultipleChoice');
+
 /** A model that predicts the next token, of any family. */
-export type AutoModelForCausalLM = GPT2LMHeadModel;
+export type AutoModelForCausalLM = PreTrainedModel<ModelConfig, CausalLMOutput>;
 /** Loads a model that predicts the next token, of whatever family a checkpoint is of. */
-export const AutoModelForCausalLM = autoClass<AutoModelForCausalLM>('causalLM', 'AutoModelForCausalLM');
+export const AutoModelForCausalLM = autoClass('causalLM', 'AutoModelForCausalLM');
+
+/** A model that reads a text and writes one, of any family. */
+export type AutoModelForSeq2SeqLM = PreTrainedModel<ModelConfig, Seq2SeqLMOutput>;
+/** Loads a model that reads a text and writes one, of whatever family a checkpoint is of. */
+export const AutoModelForSeq2SeqLM = autoClass('seq2SeqLM', 'AutoModelForSeq2SeqLM');
 
 /** A configuration of any family. */
 export type AutoConfig = ModelConfig;
@@ -63,14 +137,11 @@ export interface AutoClass<M> {
   from_config(config: ConfigKeys, options?: { readonly seed?: number }): M;
 }
 
-function autoClass<M>(task: Task, name: string): AutoClass<M> {
-  type Class = Pick<AutoClass<M>, 'from_pretrained' | 'from_config'>;
-  const classOf = (config: ConfigKeys, where: string): Class => {
-    const family: Partial<Record<Task, unknown>> = familyOf(config, where);
-    if (family[task]) return family[task] as Class;
-    const able = Object.entries<Partial<Record<Task, unknown>>>(families).flatMap(([type, has]) =>
-      has[task] ? [type] : [],
-    );
+function autoClass<T extends Task>(task: T, name: string): AutoClass<PreTrainedModel<ModelConfig, Tasks[T]>> {
+  const classOf = (config: ConfigKeys, where: string): AnyClass<Tasks[T]> => {
+    const found = familyOf(config, where)[task] as AnyClass<Tasks[T]> | undefined;
+    if (found) return found;
+    const able = Object.entries<Family>(families).flatMap(([type, family]) => (family[task] ? [type] : []));
     throw new ConfigError(`a "${String(config['model_type'])}" is no ${name}; those that are: ${able.join(', ')}`);
   };
   return {
@@ -83,7 +154,7 @@ function autoClass<M>(task: Task, name: string): AutoClass<M> {
   };
 }
 
-function familyOf(config: ConfigKeys, where: string): (typeof families)[keyof typeof families] {
+function familyOf(config: ConfigKeys, where: string): Family {
   const { model_type } = config;
   if (typeof model_type === 'string' && Object.hasOwn(families, model_type))
     return families[model_type as keyof typeof families];

@@ -2,7 +2,7 @@
  * BERT (Devlin et al. 2018), read from top to bottom: configuration, embeddings, encoder, pooler, classifier. Names of
  * parameters, keys and outputs are those of Hugging Face's `modeling_bert`, so that its checkpoints load as they are.
  */
-import { add, full, iota, reshape, ShapeError, slice, tanh } from '@sinter/ir';
+import { add, full, iota, ShapeError, tanh } from '@sinter/ir';
 import type { Shape, Tensor } from '@sinter/ir';
 import type { InputSpec, OutputOptions } from '../architecture.ts';
 import { checkSizes, fillConfig } from '../config.ts';
@@ -17,8 +17,10 @@ import { checkIds, embedding } from '../layers/embedding.ts';
 import { feedForward } from '../layers/feed-forward.ts';
 import { layerNorm } from '../layers/layer-norm.ts';
 import { linear } from '../layers/linear.ts';
+import { firstState } from '../layers/states.ts';
 import { modelClass } from '../model.ts';
 import type { PreTrainedModel } from '../model.ts';
+import type { BaseModelOutputWithPooling, SequenceClassifierOutput } from '../outputs.ts';
 import { layer } from '../scope.ts';
 import type { Scope } from '../scope.ts';
 
@@ -76,7 +78,7 @@ export function bertConfig(keys: ConfigKeys = {}, overrides: ConfigKeys = {}): B
 type Ids = Tensor<Shape, 'i32'>;
 
 /** What BERT takes. All but `input_ids` may be left out, with the meaning that Hugging Face gives that. */
-export interface BertInputs {
+export type BertInputs = {
   /** `[batch, seq]`, under `vocab_size`. */
   readonly input_ids: Ids;
   /** `[batch, seq]`: 0 where there is padding. Default: nowhere. */
@@ -85,23 +87,11 @@ export interface BertInputs {
   readonly token_type_ids?: Ids | undefined;
   /** `[batch, seq]` or `[seq]`. Default: 0, 1, 2, … */
   readonly position_ids?: Ids | undefined;
-}
-
-/** What {@link bertModel} gives. */
-export type BertOutputs = {
-  /** `[batch, seq, hidden_size]`. */
-  readonly last_hidden_state: Tensor;
-  /** `[batch, hidden_size]`: the first token's state through one more layer. */
-  readonly pooler_output: Tensor;
-  /** On request: the embeddings and what each layer made of them. */
-  readonly hidden_states?: readonly Tensor[];
-  /** On request: the probabilities `[batch, heads, seq, seq]` of each layer. */
-  readonly attentions?: readonly Tensor[];
 };
 
 /** BERT without a head: `scope` is where `embeddings`, `encoder` and `pooler` lie. */
 export const bertModel = layer(
-  (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BertOutputs => {
+  (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BaseModelOutputWithPooling => {
     const { input_ids, attention_mask, token_type_ids } = inputs;
     checkIds({ input_ids, attention_mask, token_type_ids });
     const bias = attention_mask && paddingBias(attention_mask);
@@ -181,9 +171,7 @@ function addAndNorm(scope: Scope, config: BertConfig, x: Tensor, change: Tensor)
 }
 
 const pooler = layer((scope, config: BertConfig, x: Tensor): Tensor => {
-  const first = slice(x, { starts: [0, 0, 0], ends: [undefined, 1, undefined] });
-  const flat = reshape(first, [x.shape[0]!, config.hidden_size]);
-  return tanh(linear(scope.at('dense'), flat, config.hidden_size, { init: weights(config) }));
+  return tanh(linear(scope.at('dense'), firstState(x), config.hidden_size, { init: weights(config) }));
 });
 
 function weights(config: BertConfig): Init {
@@ -193,20 +181,12 @@ function weights(config: BertConfig): Init {
 // ---- sequence classification
 
 /** What {@link bertForSequenceClassification} takes: BERT's inputs, and labels if a loss is wanted. */
-export interface BertForSequenceClassificationInputs extends BertInputs {
+export type BertForSequenceClassificationInputs = BertInputs & {
   /**
    * `i32 [batch]` for single-label classification (−100: does not count), `f32 [batch]` (or `[batch, num_labels]`) for regression,
    * `f32 [batch, num_labels]` of 0 and 1 for multi-label classification.
    */
   readonly labels?: Tensor | undefined;
-}
-
-/** What {@link bertForSequenceClassification} gives. */
-export type BertForSequenceClassificationOutputs = Pick<BertOutputs, 'hidden_states' | 'attentions'> & {
-  /** With labels: a scalar. */
-  readonly loss?: Tensor;
-  /** `[batch, num_labels]`, before any softmax. */
-  readonly logits: Tensor;
 };
 
 /** BERT with a linear classifier on the pooled output: `scope` is where `bert` and `classifier` lie. */
@@ -216,7 +196,7 @@ export const bertForSequenceClassification = layer(
     config: BertConfig,
     inputs: BertForSequenceClassificationInputs,
     options: OutputOptions = {},
-  ): BertForSequenceClassificationOutputs => {
+  ): SequenceClassifierOutput => {
     const { labels, ...rest } = inputs;
     const { pooler_output, last_hidden_state: _, ...more } = bertModel(scope.at('bert'), config, rest, options);
     const pooled = scope.dropout(pooler_output, config.classifier_dropout ?? config.hidden_dropout_prob);
@@ -250,19 +230,17 @@ export const BertModel = modelClass({
   ...bert,
   name: 'BertModel',
   inputs: bertInputs,
-  build: (scope, config, inputs, options): BertOutputs =>
-    bertModel(scope, config, inputs as unknown as BertInputs, options),
+  build: bertModel,
 });
 /** A BERT without a head. */
-export type BertModel = PreTrainedModel<BertConfig, BertOutputs>;
+export type BertModel = PreTrainedModel<BertConfig, BaseModelOutputWithPooling>;
 
 /** BERT that tells which class a text, or a pair of texts, belongs to. */
 export const BertForSequenceClassification = modelClass({
   ...bert,
   name: 'BertForSequenceClassification',
   inputs: (config) => ({ ...bertInputs(config), labels: classLabels(config) }),
-  build: (scope, config, inputs, options): BertForSequenceClassificationOutputs =>
-    bertForSequenceClassification(scope, config, inputs as unknown as BertForSequenceClassificationInputs, options),
+  build: bertForSequenceClassification,
 });
 /** A BERT that classifies. */
-export type BertForSequenceClassification = PreTrainedModel<BertConfig, BertForSequenceClassificationOutputs>;
+export type BertForSequenceClassification = PreTrainedModel<BertConfig, SequenceClassifierOutput>;

@@ -6,22 +6,19 @@ import {
   add,
   attention,
   contract,
-  dimProduct,
   dimValue,
   equal,
-  gather,
   iota,
   min,
   mod,
-  mul,
   reshape,
   ShapeError,
   slice,
   sub,
   where,
 } from '@sinter/ir';
-import type { Dim, Shape, Tensor } from '@sinter/ir';
-import type { InputSpec, OutputOptions } from '../architecture.ts';
+import type { Shape, Tensor } from '@sinter/ir';
+import type { DecodeInputs, Decoded, InputSpec, OutputOptions } from '../architecture.ts';
 import { checkSizes, fillConfig } from '../config.ts';
 import type { ConfigKeys, ModelConfig } from '../config.ts';
 import { ConfigError } from '../errors.ts';
@@ -35,8 +32,10 @@ import { conv1d } from '../layers/conv1d.ts';
 import { checkIds, embedding } from '../layers/embedding.ts';
 import { layerNorm } from '../layers/layer-norm.ts';
 import { linear } from '../layers/linear.ts';
+import { statesAt } from '../layers/states.ts';
 import { modelClass } from '../model.ts';
 import type { PreTrainedModel } from '../model.ts';
+import type { BaseModelOutput, CausalLMOutput, SequenceClassifierOutput } from '../outputs.ts';
 import { layer } from '../scope.ts';
 import type { Scope } from '../scope.ts';
 
@@ -88,23 +87,13 @@ export function gpt2Config(keys: ConfigKeys = {}, overrides: ConfigKeys = {}): G
 type Ids = Tensor<Shape, 'i32'>;
 
 /** What GPT-2 takes. All but `input_ids` may be left out, with the meaning that Hugging Face gives that. */
-export interface GPT2Inputs {
+export type GPT2Inputs = {
   /** `[batch, seq]`, under `vocab_size`. */
   readonly input_ids: Ids;
   /** `[batch, seq]`: 0 where there is padding. Default: nowhere. */
   readonly attention_mask?: Ids | undefined;
   /** `[batch, seq]` or `[seq]`. Default: 0, 1, 2, … */
   readonly position_ids?: Ids | undefined;
-}
-
-/** What {@link gpt2Model} gives. */
-export type GPT2Outputs = {
-  /** `[batch, seq, n_embd]`. */
-  readonly last_hidden_state: Tensor;
-  /** On request: what each block takes, and {@link GPT2Outputs.last_hidden_state}. */
-  readonly hidden_states?: readonly Tensor[];
-  /** On request: the probabilities `[batch, heads, seq, seq]` of each block. */
-  readonly attentions?: readonly Tensor[];
 };
 
 /** The options of {@link gpt2Model}. */
@@ -115,7 +104,7 @@ export interface GPT2Options extends OutputOptions {
 
 /** GPT-2 without a head: `scope` is where `wte`, `wpe`, `h` and `ln_f` lie. */
 export const gpt2Model = layer(
-  (scope, config: GPT2Config, inputs: GPT2Inputs, options: GPT2Options = {}): GPT2Outputs => {
+  (scope, config: GPT2Config, inputs: GPT2Inputs, options: GPT2Options = {}): BaseModelOutput => {
     const { input_ids, attention_mask } = inputs;
     const { cache } = options;
     checkIds({ input_ids, ...(!cache && { attention_mask }) });
@@ -229,22 +218,14 @@ function words(
 // ---- the next token
 
 /** What {@link gpt2LMHeadModel} takes: GPT-2's inputs, and labels if a loss is wanted: the ids themselves, −100 where one does not count. */
-export interface GPT2LMHeadInputs extends GPT2Inputs {
+export type GPT2LMHeadInputs = GPT2Inputs & {
   /** `i32 [batch, seq]`. */
   readonly labels?: Ids | undefined;
-}
-
-/** What {@link gpt2LMHeadModel} gives. */
-export type GPT2LMHeadOutputs = Pick<GPT2Outputs, 'hidden_states' | 'attentions'> & {
-  /** With labels: a scalar, the mean over all tokens that have a next one. */
-  readonly loss?: Tensor;
-  /** `[batch, seq, vocab_size]`, before any softmax: what follows each token. */
-  readonly logits: Tensor;
 };
 
 /** GPT-2 that predicts the next token: `scope` is where `transformer` lies, and `lm_head` where that is not tied. */
 export const gpt2LMHeadModel = layer(
-  (scope, config: GPT2Config, inputs: GPT2LMHeadInputs, options: OutputOptions = {}): GPT2LMHeadOutputs => {
+  (scope, config: GPT2Config, inputs: GPT2LMHeadInputs, options: OutputOptions = {}): CausalLMOutput => {
     const { labels, ...rest } = inputs;
     const { last_hidden_state, ...more } = gpt2Model(scope.at('transformer'), config, rest, options);
     const logits = nextTokenLogits(scope, config, last_hidden_state);
@@ -252,14 +233,11 @@ export const gpt2LMHeadModel = layer(
   },
 );
 
-/** The logits `[batch, vocab_size]` of what follows the last of some more tokens: `scope` is that of {@link gpt2LMHeadModel}. */
-export const gpt2NextToken = layer((scope, config: GPT2Config, inputs: GPT2Inputs, cache: KeyValueCache): Tensor => {
-  const [batch, n] = inputs.input_ids.shape as readonly [Dim, Dim];
+/** More tokens after those in the cache: `scope` is that of {@link gpt2LMHeadModel}. */
+export function gpt2Decode(scope: Scope, config: GPT2Config, inputs: DecodeInputs, cache: KeyValueCache): Decoded {
   const { last_hidden_state } = gpt2Model(scope.at('transformer'), config, inputs, { cache });
-  const last = statesAt(last_hidden_state, sub(dimValue(n, 'i32'), 1) as Ids);
-  const states = reshape(last, [batch, 1, config.n_embd]);
-  return reshape(nextTokenLogits(scope, config, states), [batch, config.vocab_size]);
-});
+  return { states: last_hidden_state, logits: (states) => nextTokenLogits(scope, config, states) };
+}
 
 function nextTokenLogits(scope: Scope, config: GPT2Config, states: Tensor): Tensor {
   if (config.tie_word_embeddings) return words(scope.at('transformer'), config).fit(states);
@@ -270,17 +248,9 @@ function nextTokenLogits(scope: Scope, config: GPT2Config, states: Tensor): Tens
 // ---- sequence classification
 
 /** What {@link gpt2ForSequenceClassification} takes: GPT-2's inputs, and labels as BERT's classifier takes them. */
-export interface GPT2ForSequenceClassificationInputs extends GPT2Inputs {
+export type GPT2ForSequenceClassificationInputs = GPT2Inputs & {
   /** `i32 [batch]`, or reals; see `classLabels`. */
   readonly labels?: Tensor | undefined;
-}
-
-/** What {@link gpt2ForSequenceClassification} gives. */
-export type GPT2ForSequenceClassificationOutputs = Pick<GPT2Outputs, 'hidden_states' | 'attentions'> & {
-  /** With labels: a scalar. */
-  readonly loss?: Tensor;
-  /** `[batch, num_labels]`, before any softmax. */
-  readonly logits: Tensor;
 };
 
 /** GPT-2 with a linear classifier on the last token that is no padding: `scope` is where `transformer` and `score` lie. */
@@ -290,7 +260,7 @@ export const gpt2ForSequenceClassification = layer(
     config: GPT2Config,
     inputs: GPT2ForSequenceClassificationInputs,
     options: OutputOptions = {},
-  ): GPT2ForSequenceClassificationOutputs => {
+  ): SequenceClassifierOutput => {
     const { labels, ...rest } = inputs;
     const { last_hidden_state, ...more } = gpt2Model(scope.at('transformer'), config, rest, options);
     const last = lastTokens(last_hidden_state, rest.input_ids, config.pad_token_id);
@@ -309,13 +279,6 @@ function lastTokens(states: Tensor, ids: Ids, pad_token_id: number | null): Tens
   // A text that begins with padding counts to its end, as in Python.
   const last = mod(add(sub(end as Ids, 1), length) as Ids, length);
   return statesAt(states, last as Ids);
-}
-
-/** The state `[batch, size]` of one token of each text: `at` is its place, one for all or one for each. */
-function statesAt(states: Tensor, at: Ids): Tensor {
-  const [batch, seq, size] = states.shape as [Dim, Dim, number];
-  const rows = add(mul(iota([batch], 0), dimValue(seq, 'i32')) as Ids, at) as Ids;
-  return gather(reshape(states, [dimProduct([batch, seq]), size]), rows);
 }
 
 /** Where an id stands first in each row, or the length of the row. */
@@ -345,31 +308,28 @@ export const GPT2Model = modelClass({
   ...gpt2,
   name: 'GPT2Model',
   inputs: gpt2Inputs,
-  build: (scope, config, inputs, options): GPT2Outputs =>
-    gpt2Model(scope, config, inputs as unknown as GPT2Inputs, options),
+  build: gpt2Model,
 });
 /** A GPT-2 without a head. */
-export type GPT2Model = PreTrainedModel<GPT2Config, GPT2Outputs>;
+export type GPT2Model = PreTrainedModel<GPT2Config, BaseModelOutput>;
 
 /** GPT-2 that predicts the next token. */
 export const GPT2LMHeadModel = modelClass({
   ...gpt2,
   name: 'GPT2LMHeadModel',
   inputs: (config) => ({ ...gpt2Inputs(config), labels: nextTokenLabels(config.vocab_size) }),
-  build: (scope, config, inputs, options): GPT2LMHeadOutputs =>
-    gpt2LMHeadModel(scope, config, inputs as unknown as GPT2LMHeadInputs, options),
-  nextToken: (scope, config, inputs, cache) => gpt2NextToken(scope, config, inputs as unknown as GPT2Inputs, cache),
+  build: gpt2LMHeadModel,
+  decode: gpt2Decode,
 });
 /** A GPT-2 that predicts the next token. */
-export type GPT2LMHeadModel = PreTrainedModel<GPT2Config, GPT2LMHeadOutputs>;
+export type GPT2LMHeadModel = PreTrainedModel<GPT2Config, CausalLMOutput>;
 
 /** GPT-2 that tells which class a text belongs to. */
 export const GPT2ForSequenceClassification = modelClass({
   ...gpt2,
   name: 'GPT2ForSequenceClassification',
   inputs: (config) => ({ ...gpt2Inputs(config), labels: classLabels(config) }),
-  build: (scope, config, inputs, options): GPT2ForSequenceClassificationOutputs =>
-    gpt2ForSequenceClassification(scope, config, inputs as unknown as GPT2ForSequenceClassificationInputs, options),
+  build: gpt2ForSequenceClassification,
 });
 /** A GPT-2 that classifies. */
-export type GPT2ForSequenceClassification = PreTrainedModel<GPT2Config, GPT2ForSequenceClassificationOutputs>;
+export type GPT2ForSequenceClassification = PreTrainedModel<GPT2Config, SequenceClassifierOutput>;

@@ -1,14 +1,15 @@
 /** A model that writes: two programs that share weights and caches, one that reads any number of tokens and one that reads one more. */
 import type { Backend, Program, StateHandle } from '@sinter/compiler';
 import { compile } from '@sinter/compiler';
-import type { TensorData } from '@sinter/ir';
-import { graph, input } from '@sinter/ir';
+import { dimValue, graph, input, reshape, sub } from '@sinter/ir';
+import type { Dim, Shape, Tensor, TensorData } from '@sinter/ir';
 import type { Architecture, ModelOutputs } from '../architecture.ts';
 import { checkInputs } from '../compiled.ts';
 import type { ModelData } from '../compiled.ts';
 import type { ModelConfig } from '../config.ts';
 import { ConfigError, InputError } from '../errors.ts';
 import { keyValueCache } from '../layers/cache.ts';
+import { statesAt } from '../layers/states.ts';
 import type { PreTrainedModel } from '../model.ts';
 import { scope } from '../scope.ts';
 import { applyRules, draw, mostLikely, seeded } from './choose.ts';
@@ -134,7 +135,7 @@ function programOf<C extends ModelConfig, O extends ModelOutputs>(
   backend: Backend,
   { batch, length, n, state }: ProgramOptions,
 ): Promise<Program> {
-  if (!architecture.nextToken)
+  if (!architecture.decode)
     throw new ConfigError(
       `a ${architecture.name} does not write; take a model that predicts the next token, such as GPT2LMHeadModel`,
     );
@@ -144,7 +145,12 @@ function programOf<C extends ModelConfig, O extends ModelOutputs>(
     position_ids: input('position_ids', ['batch', 'n'], 'i32'),
     attention_mask: input('attention_mask', ['batch', 'total'], 'i32'),
   };
-  const logits = architecture.nextToken(scope(), config, inputs, cache);
+  const decoded = architecture.decode(scope(), config, inputs, cache);
+  // Only the last token's state goes through the head.
+  const last = statesAt(decoded.states, sub(dimValue('n', 'i32'), 1) as Tensor<Shape, 'i32'>);
+  const [rows, size] = last.shape as readonly [Dim, number];
+  const all = decoded.logits(reshape(last, [rows, 1, size]));
+  const logits = reshape(all, [rows, all.shape.at(-1)!]);
   const g = graph(`${architecture.name} writes`, { outputs: { logits }, updates: cache.updates });
   const dims = { batch: { max: batch }, total: { max: length }, n: n ?? { max: length } };
   return compile(g, backend, { dims, ...(state && { state }) });

@@ -20,7 +20,7 @@ export function causalBias(seq: Dim, cache?: Pick<KeyValueCache, 'at' | 'total'>
 
 /** The labels of a model that predicts the next token: those are the ids themselves. */
 export function nextTokenLabels(vocab_size: number): InputSpec {
-  return { shape: ['batch', 'seq'], dtype: 'i32', below: vocab_size, ignored };
+  return { shape: ['batch', 'seq'], dtype: 'i32', below: vocab_size, ignored, label: true };
 }
 
 /**

@@ -8,8 +8,8 @@ import type { ModelConfig, ProblemType } from '../config.ts';
 export function classLabels(config: ModelConfig): InputSpec {
   const { num_labels } = config;
   if (problemOf(config, 'i32') === 'single_label_classification')
-    return { shape: ['batch'], dtype: 'i32', below: num_labels, ignored: -100 };
-  return { shape: num_labels === 1 ? ['batch'] : ['batch', num_labels], dtype: 'f32' };
+    return { shape: ['batch'], dtype: 'i32', below: num_labels, ignored: -100, label: true };
+  return { shape: num_labels === 1 ? ['batch'] : ['batch', num_labels], dtype: 'f32', label: true };
 }
 
 /**

@@ -1,0 +1,21 @@
+/** The backend where the caller names none: the CPU, if its package is installed. Nothing here depends on it, by types or by bundling. */
+import { BackendError } from './artifact/index.ts';
+import type { Backend } from './backend.ts';
+
+const name: string = '@sinter/backend-cpu';
+
+/**
+ * The CPU backend, as native code where there is a C compiler (`cpu({ target: 'auto' })`). For callers who leave the choice to the library.
+ *
+ * @throws BackendError if `@sinter/backend-cpu` is not installed
+ */
+export async function defaultBackend(): Promise<Backend> {
+  try {
+    const peer = (await import(/* @vite-ignore */ name)) as { cpu(options?: { target: 'auto' }): Backend };
+    return peer.cpu({ target: 'auto' });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes(name)) throw error;
+    throw new BackendError(`there is no backend: pass one as \`backend\`, or npm install ${name}`, { cause: error });
+  }
+}
