@@ -5,7 +5,6 @@
  */
 export * from './artifact/index.ts';
 export type { Backend, CodeOptions } from './backend.ts';
-export { defaultBackend } from './default-backend.ts';
 export type { Cache } from './cache/cache.ts';
 export type {
   AllocStmt,

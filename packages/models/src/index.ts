@@ -45,6 +45,7 @@ export type { CompiledModel, ModelData } from './compiled.ts';
 export { checkInputs } from './compiled.ts';
 export type { ConfigKeys, ConfigOverrides, ModelConfig, ProblemType } from './config.ts';
 export { fillConfig } from './config.ts';
+export { defaultBackend } from './default-backend.ts';
 export { ConfigError, InputError } from './errors.ts';
 export type { Init } from './init.ts';
 export { initialise, normal, ones, uniform, zeros } from './init.ts';

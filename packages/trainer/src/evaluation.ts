@@ -8,6 +8,7 @@ import type { Dataset } from './data/dataset.ts';
 import { inputsFor, loadBatch } from './data/loader.ts';
 import type { Logs } from './callbacks/callback.ts';
 import type { ComputeMetrics } from './metrics.ts';
+import { labelNames } from './model.ts';
 import type { TrainableModel } from './model.ts';
 import type { Programs } from './programs.ts';
 import { evaluateStep } from './step.ts';
@@ -27,8 +28,9 @@ export interface EvaluationOptions {
 
 /** What an evaluation gives. */
 export interface Evaluation {
-  /** The logits of all examples. */
+  /** The logits of all examples; none of a model that gives several, such as one that marks answers. */
   readonly predictions: TensorData | undefined;
+  /** The labels of all examples, the first kind where there are several. */
   readonly label_ids: TensorData | undefined;
   /** The mean loss where there are labels, what was measured, and how fast it went. */
   readonly metrics: Logs;
@@ -45,27 +47,29 @@ export async function evaluationLoop(
     Array.from({ length: dataset.length }, (_, i) => i),
     options.batch_size,
   );
+  const names = labelNames(model.inputs);
   const [logits, labels]: [TensorData[], TensorData[]] = [[], []];
   let losses: number | undefined = 0;
   let examples = 0;
   const began = performance.now();
   for (const [done, indices] of order.entries()) {
     const loaded = await loadBatch(dataset, indices, options.collate);
-    const program = await evaluationProgram(model, programs, 'labels' in loaded.batch);
+    const isLabelled = names.length > 0 && names.every((name) => name in loaded.batch);
+    const program = await evaluationProgram(model, programs, isLabelled ? names : []);
     const outputs = await program.run(inputsFor(program, loaded));
     const count = examplesOf(loaded.batch);
     const loss = outputs['loss']?.data[0];
     losses = losses === undefined || loss === undefined ? undefined : losses + loss * count;
     examples += count;
     if (options.keep) {
-      logits.push(outputs['logits']!);
-      if (loaded.batch['labels']) labels.push(loaded.batch['labels']);
+      if (outputs['logits']) logits.push(outputs['logits']);
+      if (isLabelled) labels.push(loaded.batch[names[0]!]!);
     }
     await options.onBatch(done + 1, order.length);
   }
   const predictions = logits.length > 0 ? concatBatches(logits, 'f32') : undefined;
   const labelled = labels.length > 0 && labels.length === logits.length;
-  const label_ids = labelled ? concatBatches(labels, model.inputs['labels']!.dtype) : undefined;
+  const label_ids = labelled ? concatBatches(labels, model.inputs[names[0]!]!.dtype) : undefined;
   const seconds = (performance.now() - began) / 1000;
   const measured = predictions && label_ids ? await options.compute_metrics?.({ predictions, label_ids }) : undefined;
   const metrics = {
@@ -84,7 +88,13 @@ function prefixed(metrics: Logs, prefix: string): Logs {
   );
 }
 
-function evaluationProgram(model: TrainableModel, programs: Programs, labelled: boolean): ReturnType<Programs['load']> {
-  const inputs = Object.keys(model.inputs).filter((name) => labelled || name !== 'labels');
+/** The evaluation of batches that have these labels. */
+function evaluationProgram(
+  model: TrainableModel,
+  programs: Programs,
+  given: readonly string[],
+): ReturnType<Programs['load']> {
+  const labels = labelNames(model.inputs);
+  const inputs = Object.keys(model.inputs).filter((name) => !labels.includes(name) || given.includes(name));
   return programs.load(`evaluate ${inputs.join()}`, () => evaluateStep(model, inputs));
 }

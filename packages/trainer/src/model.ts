@@ -19,6 +19,13 @@ export interface InputSpec {
   readonly ignored?: number;
   /** What the elements are where an example lacks the field. */
   readonly missing?: number;
+  /** Whether it is what the model should say: given, there is a loss. Default: only the input `labels` is. */
+  readonly label?: boolean;
+}
+
+/** The inputs of a model that are labels, in their order. */
+export function labelNames(inputs: Readonly<Record<string, InputSpec>>): string[] {
+  return Object.keys(inputs).filter((name) => inputs[name]!.label ?? name === 'labels');
 }
 
 /** A model that can be trained: weights on the host, and a function that builds its computation. */
@@ -39,7 +46,7 @@ export interface TrainableModel {
   build(
     inputs: Readonly<Record<string, Tensor>>,
     options?: { readonly key?: Tensor; readonly gradient_checkpointing?: boolean },
-  ): { readonly loss?: Tensor | undefined; readonly logits: Tensor };
+  ): { readonly loss?: Tensor | undefined; readonly logits?: Tensor | undefined };
   /** Writes the model into a folder. Without it, `config.json` and `model.safetensors` are written. */
   save_pretrained?(folder: string): Promise<void>;
 }

@@ -101,10 +101,10 @@ export function applyStep(accumulated: readonly Trained[], options: StepOptions)
   });
 }
 
-/** A step of evaluation: outputs `logits`, and `loss` where there are labels among the inputs. */
+/** A step of evaluation: outputs `logits` where the model gives them, and `loss` where there are labels among the inputs. */
 export function evaluateStep(model: TrainableModel, inputs: readonly string[]): Graph {
   const { loss, logits } = model.build(symbols(model, inputs));
-  return graph('evaluate_step', { outputs: loss ? { loss, logits } : { logits } });
+  return graph('evaluate_step', { outputs: { ...(loss && { loss }), ...(logits && { logits }) } });
 }
 
 function symbols(model: TrainableModel, names: readonly string[]): Record<string, Tensor> {

@@ -83,7 +83,7 @@ function column(
   });
   if (found.every((value) => value === undefined)) return undefined;
   const values = found.map((value, i) => value ?? fail(lacking(indices[i]!, name, features[i]!)));
-  return { name, spec, values, padding: name === 'labels' ? (spec.ignored ?? -100) : 0 };
+  return { name, spec, values, padding: (spec.label ?? name === 'labels') ? (spec.ignored ?? -100) : 0 };
 }
 
 function fail(error: Error): never {

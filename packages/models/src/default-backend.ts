@@ -1,6 +1,6 @@
 /** The backend where the caller names none: the CPU, if its package is installed. Nothing here depends on it, by types or by bundling. */
-import { BackendError } from './artifact/index.ts';
-import type { Backend } from './backend.ts';
+import { BackendError } from '@sinter/compiler';
+import type { Backend } from '@sinter/compiler';
 
 const name: string = '@sinter/backend-cpu';
 
