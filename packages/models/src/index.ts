@@ -38,6 +38,8 @@ export type { FromPretrainedOptions as TokenizerOptions } from './tokenizer/auto
 export { AutoTokenizer, BertTokenizer } from './tokenizer/auto.ts';
 export { TokenizerError } from './tokenizer/errors.ts';
 export type { AddedTokenJson, TokenizerConfig, TokenizerJson } from './tokenizer/files.ts';
+export type { ByteLevelBPEOptions } from './tokenizer/train-byte-level-bpe.ts';
+export { trainByteLevelBPE } from './tokenizer/train-byte-level-bpe.ts';
 export type { WordPieceOptions } from './tokenizer/train-word-piece.ts';
 export { trainWordPiece } from './tokenizer/train-word-piece.ts';
 

@@ -19,3 +19,5 @@ export type {
   TokenizerParts,
 } from './tokenizer.ts';
 export { createTokenizer } from './tokenizer.ts';
+export type { ByteLevelBPEOptions } from './train-byte-level-bpe.ts';
+export { trainByteLevelBPE } from './train-byte-level-bpe.ts';

@@ -41,7 +41,8 @@ export interface DecodeOptions {
 
 /** The special tokens a tokenizer can have. */
 export type SpecialTokenName = (typeof specialTokenNames)[number];
-const specialTokenNames = [
+/** The special tokens a tokenizer can have, as `tokenizer_config.json` calls them. */
+export const specialTokenNames = [
   'bos_token',
   'eos_token',
   'unk_token',
