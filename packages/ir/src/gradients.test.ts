@@ -224,6 +224,15 @@ const cases: readonly Case[] = [
       [1, 3, 2, 3],
     ],
   ],
+  [
+    'attention with shared keys',
+    (q, k, v) => attention(q, k, v).context,
+    [
+      [1, 2, 4, 3],
+      [1, 3, 2, 3],
+      [1, 3, 2, 3],
+    ],
+  ],
   ['dropout', (x) => dropout(x, 0.4, key, 0), [[3, 4]]],
   ['conv1d', (x, w, b) => conv1d(x, w, b, { stride: 2, padding: 1 }), [[1, 2, 6], [3, 2, 3], [3]]],
   [

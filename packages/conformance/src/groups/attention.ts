@@ -9,12 +9,14 @@ import type { Suite } from '../suite.ts';
 interface Options {
   readonly causal?: boolean;
   readonly dropout?: number;
+  /** How many heads of queries share those of a key. */
+  readonly group?: number;
 }
 
-/** The context of two heads, and the gradients of what is attended: `n` sequences of `m` queries and `k` keys. */
-function attention(name: string, { causal = false, dropout = 0 }: Options): Graph {
-  const input = (name: string, seq: string): Tensor => ir.input(name, ['n', seq, 2, 20]);
-  const [query, key, value] = [input('query', 'm'), input('key', 'k'), input('value', 'k')];
+/** The context of two heads of keys, and the gradients of what is attended: `n` sequences of `m` queries and `k` keys. */
+function attention(name: string, { causal = false, dropout = 0, group = 1 }: Options): Graph {
+  const input = (name: string, seq: string, heads = 2): Tensor => ir.input(name, ['n', seq, heads, 20]);
+  const [query, key, value] = [input('query', 'm', 2 * group), input('key', 'k'), input('value', 'k')];
   const past = ir.lessEqual(ir.iota(['m', 'k'], 1) as Tensor, ir.iota(['m', 'k'], 0) as Tensor);
   const padding = ir.mul(ir.input('padding', ['n', 1, 1, 'k'], 'i32') as Tensor, 1);
   const hidden = ir.where(ir.equal(padding, 0) as Tensor<Shape, 'bool'>, ir.full([], -1e9), ir.full([], 0)) as Tensor;
@@ -23,7 +25,7 @@ function attention(name: string, { causal = false, dropout = 0 }: Options): Grap
     bias: causal ? (ir.add(hidden, future) as Tensor) : hidden,
     dropout: (p) => ir.dropout(p, dropout, ir.input('seed', [2], 'u32'), 1),
   });
-  const loss = ir.sum(ir.square(ir.sub(context, input('target', 'm')))) as Tensor;
+  const loss = ir.sum(ir.square(ir.sub(context, input('target', 'm', 2 * group)))) as Tensor;
   const [queries, keys, values] = ir.gradients(loss, [query, key, value]) as [Tensor, Tensor, Tensor];
   return ir.graph(name, { outputs: { context, queries, keys, values } });
 }
@@ -50,6 +52,7 @@ export function attentionTests({ describe, test, backend }: Suite): void {
     for (const [name, options] of Object.entries<Options>({
       padding: {},
       'padding, causal, dropout': { causal: true, dropout: 0.2 },
+      'padding, causal, heads that share keys': { causal: true, group: 3 },
     })) {
       test(
         name,

@@ -25,6 +25,7 @@ import {
   neg,
   notEqual,
   reciprocal,
+  reshape,
   rsqrt,
   square,
   squeeze,
@@ -155,7 +156,10 @@ export function dropout<T extends Tensor>(x: T, p: number, key: Tensor, stream: 
  * Scaled dot-product attention (Vaswani et al. 2017). `q` is `[batch, seq, heads, size]`, `k` and `v`
  * `[batch, keys, heads, size]`; `bias` is added to the scores and broadcasts to `[batch, heads, seq, keys]`. A mask of −∞ that compares positions
  * lets the compiler pass over what it hides; a large negative number does not.
- * Returns the context `[batch, seq, heads, size]` and the probabilities.
+ *
+ * `k` and `v` may have fewer heads, each of which serves as many neighbouring heads of `q` (grouped-query attention, Ainslie et al. 2023); they
+ * are not repeated for that.
+ * Returns the context `[batch, seq, heads, size]` and the probabilities `[batch, heads, seq, keys]`.
  */
 export function attention(
   q: Tensor,
@@ -163,11 +167,34 @@ export function attention(
   v: Tensor,
   options: { readonly bias?: Tensor; readonly scale?: number; readonly dropout?: (p: Tensor) => Tensor } = {},
 ): { readonly context: Tensor; readonly probs: Tensor } {
-  const size = q.shape[3];
+  const [batch, seq, heads, size] = q.shape;
+  const shared = k.shape[2];
   if (typeof size !== 'number') throw new ShapeError(`attention: the head size must be a number, got ${String(q)}`);
-  let scores: Tensor = mul(contract('bqhd,bkhd->bhqk', q, k), options.scale ?? 1 / Math.sqrt(size));
-  if (options.bias) scores = add(scores, options.bias) as Tensor;
-  const probs = softmax(scores);
-  const dropped = options.dropout ? options.dropout(probs) : probs;
-  return { context: contract('bhqk,bkhd->bqhd', dropped, v), probs };
+  const { bias, scale = 1 / Math.sqrt(size), dropout } = options;
+  if (heads === shared) {
+    const probs = probabilities(contract('bqhd,bkhd->bhqk', q, k), scale, bias);
+    return { context: contract('bhqk,bkhd->bqhd', dropout ? dropout(probs) : probs, v), probs };
+  }
+  if (typeof heads !== 'number' || typeof shared !== 'number' || heads % shared !== 0)
+    throw new ShapeError(
+      `attention: ${heads} heads of queries do not share ${shared} heads of keys evenly: ${String(q)}, ${String(k)}`,
+    );
+  const groups = [shared, heads / shared] as const;
+  const grouped = reshape(q, [batch!, seq!, ...groups, size]);
+  const probs = probabilities(contract('bqhgd,bkhd->bhgqk', grouped, k), scale, bias && groupHeads(bias, groups));
+  const context = contract('bhgqk,bkhd->bqhgd', dropout ? dropout(probs) : probs, v);
+  return { context: reshape(context, q.shape), probs: reshape(probs, [batch!, heads, seq!, k.shape[1]!]) };
+}
+
+function probabilities(products: Tensor, scale: number, bias: Tensor | undefined): Tensor {
+  const scores = mul(products, scale);
+  return softmax(bias ? (add(scores, bias) as Tensor) : scores);
+}
+
+/** What broadcasts to `[batch, heads, seq, keys]`, so that it broadcasts to `[batch, shared, group, seq, keys]`. */
+function groupHeads(bias: Tensor, groups: readonly [number, number]): Tensor {
+  const { shape } = bias;
+  if (shape.length < 3) return bias;
+  const axis = shape.length - 3;
+  return reshape(bias, [...shape.slice(0, axis), ...(shape[axis] === 1 ? [1, 1] : groups), ...shape.slice(axis + 1)]);
 }
