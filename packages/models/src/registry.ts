@@ -5,7 +5,12 @@ import type { Architecture, ModelOutputs } from './architecture.ts';
 import { readConfig } from './config.ts';
 import type { ConfigKeys, ModelConfig } from './config.ts';
 import { ConfigError } from './errors.ts';
-import { BertForSequenceClassification, BertModel } from './families/bert.ts';
+import {
+  BertForMaskedLM,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+} from './families/bert.ts';
 import { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './families/gpt2.ts';
 import { splitOptions } from './model.ts';
 import type { FromPretrainedModelOptions, PreTrainedModel } from './model.ts';
@@ -25,7 +30,12 @@ import type {
 
 /** The classes of every family, by `model_type` and by what the model is for. A family has some of them. */
 const families = {
-  bert: { base: BertModel, sequenceClassification: BertForSequenceClassification },
+  bert: {
+    base: BertModel,
+    maskedLM: BertForMaskedLM,
+    sequenceClassification: BertForSequenceClassification,
+    tokenClassification: BertForTokenClassification,
+  },
   gpt2: { base: GPT2Model, sequenceClassification: GPT2ForSequenceClassification, causalLM: GPT2LMHeadModel },
 } satisfies Readonly<Record<string, Family>>;
 

@@ -1,5 +1,5 @@
 /**
- * BERT (Devlin et al. 2018), read from top to bottom: configuration, embeddings, encoder, pooler, classifier. Names of
+ * BERT (Devlin et al. 2018), read from top to bottom: configuration, embeddings, encoder, pooler, heads. Names of
  * parameters, keys and outputs are those of Hugging Face's `modeling_bert`, so that its checkpoints load as they are.
  */
 import { add, full, iota, ShapeError, tanh } from '@sinter/ir';
@@ -8,11 +8,14 @@ import type { InputSpec, OutputOptions } from '../architecture.ts';
 import { checkSizes, fillConfig } from '../config.ts';
 import type { ConfigKeys, ModelConfig } from '../config.ts';
 import { ConfigError } from '../errors.ts';
+import { withHead } from '../heads/head.ts';
+import { maskedLM, wordLogits } from '../heads/masked-lm.ts';
+import { sequenceClassification } from '../heads/sequence-classification.ts';
+import { tokenClassification } from '../heads/token-classification.ts';
 import { normal } from '../init.ts';
 import type { Init } from '../init.ts';
 import { activation } from '../layers/activation.ts';
 import { paddingBias, selfAttention } from '../layers/attention.ts';
-import { classificationLoss, classLabels } from '../layers/classification.ts';
 import { checkIds, embedding } from '../layers/embedding.ts';
 import { feedForward } from '../layers/feed-forward.ts';
 import { layerNorm } from '../layers/layer-norm.ts';
@@ -20,7 +23,13 @@ import { linear } from '../layers/linear.ts';
 import { firstState } from '../layers/states.ts';
 import { modelClass } from '../model.ts';
 import type { PreTrainedModel } from '../model.ts';
-import type { BaseModelOutputWithPooling, SequenceClassifierOutput } from '../outputs.ts';
+import type {
+  BaseModelOutput,
+  BaseModelOutputWithPooling,
+  MaskedLMOutput,
+  SequenceClassifierOutput,
+  TokenClassifierOutput,
+} from '../outputs.ts';
 import { layer } from '../scope.ts';
 import type { Scope } from '../scope.ts';
 
@@ -43,7 +52,9 @@ const bertDefaults = {
   pad_token_id: 0 as number | null,
   position_embedding_type: 'absolute',
   use_cache: true,
-  /** What is dropped before the classifier; `null`: as `hidden_dropout_prob`. */
+  /** Whether the table that embeds words also tells masked ones. */
+  tie_word_embeddings: true,
+  /** What is dropped before a classifier; `null`: as `hidden_dropout_prob`. */
   classifier_dropout: null as number | null,
 };
 
@@ -92,6 +103,14 @@ export type BertInputs = {
 /** BERT without a head: `scope` is where `embeddings`, `encoder` and `pooler` lie. */
 export const bertModel = layer(
   (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BaseModelOutputWithPooling => {
+    const { last_hidden_state, ...layers } = bertStates(scope, config, inputs, options);
+    return { last_hidden_state, pooler_output: pooler(scope.at('pooler'), config, last_hidden_state), ...layers };
+  },
+);
+
+/** BERT without a head and without a pooler, as heads use it that look at tokens. */
+export const bertStates = layer(
+  (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BaseModelOutput => {
     const { input_ids, attention_mask, token_type_ids } = inputs;
     checkIds({ input_ids, attention_mask, token_type_ids });
     const bias = attention_mask && paddingBias(attention_mask);
@@ -105,10 +124,8 @@ export const bertModel = layer(
       hidden_states.push(hidden);
       attentions.push(probs);
     }
-    const last_hidden_state = hidden_states.at(-1)!;
     return {
-      last_hidden_state,
-      pooler_output: pooler(scope.at('pooler'), config, last_hidden_state),
+      last_hidden_state: hidden_states.at(-1)!,
       ...(options.output_hidden_states && { hidden_states }),
       ...(options.output_attentions && { attentions }),
     };
@@ -130,7 +147,7 @@ const embeddings = layer((scope, config: BertConfig, inputs: BertInputs): Tensor
   const words = normal(config.initializer_range, { zeroRow: pad_token_id ?? undefined });
   const sum = add(
     add(
-      embedding(scope.at('word_embeddings'), input_ids, vocab_size, hidden_size, words),
+      embedding(scope.at('word_embeddings'), input_ids, vocab_size, hidden_size, words, pad_token_id),
       embedding(scope.at('position_embeddings'), position_ids, max_position_embeddings, hidden_size, weights(config)),
     ) as Tensor,
     embedding(scope.at('token_type_embeddings'), token_type_ids, type_vocab_size, hidden_size, weights(config)),
@@ -178,32 +195,27 @@ function weights(config: BertConfig): Init {
   return normal(config.initializer_range);
 }
 
-// ---- sequence classification
+// ---- heads
 
-/** What {@link bertForSequenceClassification} takes: BERT's inputs, and labels if a loss is wanted. */
-export type BertForSequenceClassificationInputs = BertInputs & {
-  /**
-   * `i32 [batch]` for single-label classification (−100: does not count), `f32 [batch]` (or `[batch, num_labels]`) for regression,
-   * `f32 [batch, num_labels]` of 0 and 1 for multi-label classification.
-   */
-  readonly labels?: Tensor | undefined;
-};
+/** How well each word fits each state; `cls` is a place beside `bert`. */
+function maskedLogits(scope: Scope, config: BertConfig, { last_hidden_state }: BaseModelOutput): Tensor {
+  const { vocab_size, hidden_size, tie_word_embeddings, hidden_act, layer_norm_eps: eps } = config;
+  const init = weights(config);
+  const words = scope.at('bert', 'embeddings', 'word_embeddings');
+  return wordLogits(scope.at('cls', 'predictions'), last_hidden_state, {
+    names: { dense: 'transform.dense', norm: 'transform.LayerNorm', decoder: 'decoder', bias: '' },
+    words: tie_word_embeddings ? words.param('weight', [vocab_size, hidden_size], init) : vocab_size,
+    activation: activation(hidden_act),
+    eps,
+    init,
+  });
+}
 
-/** BERT with a linear classifier on the pooled output: `scope` is where `bert` and `classifier` lie. */
-export const bertForSequenceClassification = layer(
-  (
-    scope,
-    config: BertConfig,
-    inputs: BertForSequenceClassificationInputs,
-    options: OutputOptions = {},
-  ): SequenceClassifierOutput => {
-    const { labels, ...rest } = inputs;
-    const { pooler_output, last_hidden_state: _, ...more } = bertModel(scope.at('bert'), config, rest, options);
-    const pooled = scope.dropout(pooler_output, config.classifier_dropout ?? config.hidden_dropout_prob);
-    const logits = linear(scope.at('classifier'), pooled, config.num_labels, { init: weights(config) });
-    return { ...(labels && { loss: classificationLoss(config, logits, labels) }), logits, ...more };
-  },
-);
+/** A linear classifier of states, or of whole texts. */
+function classifier(scope: Scope, config: BertConfig, x: Tensor): Tensor {
+  const dropped = scope.dropout(x, config.classifier_dropout ?? config.hidden_dropout_prob);
+  return linear(scope.at('classifier'), dropped, config.num_labels, { init: weights(config) });
+}
 
 // ---- the classes by which users know them
 
@@ -217,30 +229,46 @@ function bertInputs(config: BertConfig): Record<'input_ids' | 'attention_mask' |
 }
 
 const bert = {
+  name: 'BertModel',
   model_type: 'bert',
   base_model_prefix: 'bert',
   config: bertConfig,
+  inputs: bertInputs,
   dims: (config: BertConfig) => ({ seq: config.max_position_embeddings }),
-  // A buffer that older checkpoints carry.
-  not_parameters: /(^|\.)embeddings\.position_ids$/,
+  // A buffer that older checkpoints carry, and what is tied.
+  not_parameters: /(^|\.)embeddings\.position_ids$|^cls\.predictions\.decoder\./,
 };
+const pooled = { ...bert, build: bertModel };
+const unpooled = { ...bert, build: bertStates };
 
 /** BERT without a head. */
-export const BertModel = modelClass({
-  ...bert,
-  name: 'BertModel',
-  inputs: bertInputs,
-  build: bertModel,
-});
+export const BertModel = modelClass(pooled);
 /** A BERT without a head. */
 export type BertModel = PreTrainedModel<BertConfig, BaseModelOutputWithPooling>;
 
+/** BERT that tells which tokens stand where others are masked. */
+export const BertForMaskedLM = modelClass(withHead(unpooled, 'BertForMaskedLM', maskedLM(maskedLogits)));
+/** A BERT that tells masked tokens. */
+export type BertForMaskedLM = PreTrainedModel<BertConfig, MaskedLMOutput>;
+
 /** BERT that tells which class a text, or a pair of texts, belongs to. */
-export const BertForSequenceClassification = modelClass({
-  ...bert,
-  name: 'BertForSequenceClassification',
-  inputs: (config) => ({ ...bertInputs(config), labels: classLabels(config) }),
-  build: bertForSequenceClassification,
-});
+export const BertForSequenceClassification = modelClass(
+  withHead(
+    pooled,
+    'BertForSequenceClassification',
+    sequenceClassification((scope, config, { pooler_output }) => classifier(scope, config, pooler_output)),
+  ),
+);
 /** A BERT that classifies. */
 export type BertForSequenceClassification = PreTrainedModel<BertConfig, SequenceClassifierOutput>;
+
+/** BERT that tells which class each token belongs to. */
+export const BertForTokenClassification = modelClass(
+  withHead(
+    unpooled,
+    'BertForTokenClassification',
+    tokenClassification((scope, config, { last_hidden_state }) => classifier(scope, config, last_hidden_state)),
+  ),
+);
+/** A BERT that classifies tokens. */
+export type BertForTokenClassification = PreTrainedModel<BertConfig, TokenClassifierOutput>;
