@@ -1,6 +1,6 @@
 /** From a checkpoint to the parameters of a model: a lookup by name, one tensor at a time, so that memory holds the weights once. */
 import { CheckpointError } from './checkpoint/errors.ts';
-import type { SafetensorsFile } from './checkpoint/safetensors.ts';
+import type { WeightsFile } from './checkpoint/weights-file.ts';
 import { initialise } from './init.ts';
 import type { Parameter } from './scope.ts';
 
@@ -50,11 +50,11 @@ export function initialWeights(declared: ReadonlyMap<string, Parameter>, seed = 
 /**
  * Reads the declared parameters from a checkpoint. A checkpoint of the bare base model, whose names lack the prefix, serves the
  * whole model, and the other way round.
- * @throws CheckpointError `shape-mismatch`; `unknown-tensor` if `strict`; and as {@link SafetensorsFile}
+ * @throws CheckpointError `shape-mismatch`; `unknown-tensor` if `strict`; and as {@link WeightsFile}
  */
 export async function loadWeights(
   declared: ReadonlyMap<string, Parameter>,
-  file: SafetensorsFile,
+  file: WeightsFile,
   options: LoadWeightsOptions,
 ): Promise<{ readonly weights: Map<string, Weight>; readonly report: LoadReport }> {
   const { model, seed = 0 } = options;

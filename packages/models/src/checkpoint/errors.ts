@@ -2,11 +2,13 @@
 
 /**
  * What went wrong, for programs:
- * - `bad-header`: a safetensors header that is not well formed or contradicts itself or the file
+ * - `bad-header`: a header or index that is not well formed or contradicts itself or the file
  * - `truncated`: a file shorter than its own header says
  * - `unknown-tensor`: a name that the checkpoint does not have
  * - `bad-tensor`: a tensor whose dtype, shape and data do not agree, or whose values do not fit the dtype asked for
  * - `shape-mismatch`: a tensor of another shape than the model's parameter of that name
+ * - `unsafe-pickle`: a pickle that names a Python object other than those that weights are made of
+ * - `unsupported`: a format, or a way of storing weights, that is not read
  * - `missing-file`: no place has the file
  * - `bad-name`: a model id, revision, file or package name that cannot be one
  * - `offline`: the network would be needed, and its use is turned off
@@ -24,6 +26,8 @@ export type CheckpointErrorCode =
   | 'unknown-tensor'
   | 'bad-tensor'
   | 'shape-mismatch'
+  | 'unsafe-pickle'
+  | 'unsupported'
   | 'missing-file'
   | 'bad-name'
   | 'offline'

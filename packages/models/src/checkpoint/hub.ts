@@ -18,7 +18,7 @@ import {
 } from './hub-cache.ts';
 import { downloadBlob } from './hub-download.ts';
 import { fileUrl, remoteFile } from './hub-http.ts';
-import { indexNameOf, readIndex, weightsName } from './weights.ts';
+import { indexNameOf, readIndex, weightsName, weightsNames } from './weights.ts';
 
 /** How far a file is. */
 export interface DownloadProgress {
@@ -33,7 +33,10 @@ export interface DownloadProgress {
 export interface ResolveOptions extends Partial<HubSettings> {
   /** A branch, tag or commit. Default: `main`. A local folder has none. */
   readonly revision?: string;
-  /** Files that must be there. Default: `config.json` and `model.safetensors`. For `x.safetensors`, its index and the files that this names do as well. */
+  /**
+   * Files that must be there. Default: `config.json` and `model.safetensors`. For weights, their index and the files that this names
+   * do as well, and for `model.safetensors` also `pytorch_model.bin`.
+   */
   readonly files?: readonly string[];
   /** Files that are taken if they are there. Default: none. */
   readonly optional_files?: readonly string[];
@@ -195,11 +198,18 @@ async function collect(files: readonly string[], optional: readonly string[], fi
     if (path !== undefined) found[name] = path;
     return path !== undefined;
   };
-  for (const name of files) {
-    if (await take(name)) continue;
+  /** A file, or the parts that its index names. */
+  const takeWhole = async (name: string): Promise<boolean> => {
+    if (await take(name)) return true;
     const index = indexNameOf(name);
-    if (!name.endsWith('.safetensors') || !(await take(index))) missing.push(name);
-    else for (const part of (await readIndex(found[index]!)).files) if (!(await take(part))) missing.push(part);
+    if (!/\.(safetensors|bin)$/.test(name) || !(await take(index))) return false;
+    for (const part of (await readIndex(found[index]!)).files) if (!(await take(part))) missing.push(part);
+    return true;
+  };
+  for (const name of files) {
+    let isThere = false;
+    for (const other of name === weightsName ? weightsNames : [name]) isThere ||= await takeWhole(other);
+    if (!isThere) missing.push(name);
   }
   for (const name of optional) await take(name);
   return { files: found, missing };
@@ -216,8 +226,8 @@ function required(
     asked: `${wanted.join(', ')} of the model "${id}"`,
     found: `${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} not there`,
     where: `looked in ${places.join(', then ')}`,
-    fix: missing.some((name) => name.endsWith('.safetensors'))
-      ? 'Only safetensors weights are read: convert others with save_pretrained(…, safe_serialization=True) in Python.'
+    fix: missing.includes(weightsName)
+      ? `Weights are read from ${weightsNames.join(' and ')}, whole or split, and from .gguf files (gguf_file): convert others with save_pretrained in Python.`
       : 'Check the id or the folder.',
   });
 }

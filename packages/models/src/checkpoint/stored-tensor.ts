@@ -72,25 +72,35 @@ export function describeStored(info: StoredType): string {
   return `${info.dtype}[${info.shape.join(', ')}]`;
 }
 
-/**
- * The same numbers as 32-bit floats; an `f32` tensor is returned as it is, `f64` is rounded.
- * @throws CheckpointError `bad-tensor` for integers and booleans
- */
-export function toF32(tensor: StoredTensor, name: string, where: string): StoredTensorOf<'f32'> {
-  const { shape } = tensor;
-  switch (tensor.dtype) {
+/** How the numbers of a float dtype become 32-bit floats: `into` from position `at` on. `f64` is rounded. Nothing for other dtypes. */
+export function floatReader(
+  dtype: StoredDtype,
+): ((from: StoredArrays[StoredDtype], into: Float32Array, at: number) => void) | undefined {
+  switch (dtype) {
     case 'f32':
-      return tensor;
     case 'f64':
-      return { dtype: 'f32', shape, data: new Float32Array(tensor.data) };
-    case 'f16':
-      return { dtype: 'f32', shape, data: f16ToF32(tensor.data) };
+      return (from, into, at) => into.set(from as Float64Array, at);
+    case 'f16': {
+      halves ??= Float32Array.from({ length: 0x10000 }, (_, half) => decoder('f16')(half));
+      const table = halves;
+      return (from, into, at) => {
+        const bits = from as Uint16Array;
+        for (let i = 0; i < bits.length; i++) into[at + i] = table[bits[i]!]!;
+      };
+    }
     case 'bf16':
-      return { dtype: 'f32', shape, data: bf16ToF32(tensor.data) };
+      return (from, into, at) => {
+        const upper = from as Uint16Array;
+        const whole = new Uint32Array(into.buffer, into.byteOffset + 4 * at, upper.length);
+        for (let i = 0; i < upper.length; i++) whole[i] = upper[i]! << 16;
+      };
     default:
-      throw wrongDtype(tensor, name, where, 'f32', 'Read it with read() or readI32().');
+      return undefined;
   }
 }
+
+/** All 65,536 numbers of IEEE 754 binary16, because weights come by the million. */
+let halves: Float32Array | undefined;
 
 /**
  * The same numbers as 32-bit signed integers; an `i32` tensor is returned as it is.
@@ -117,7 +127,8 @@ export function toI32(tensor: StoredTensor, name: string, where: string): Stored
   return { dtype: 'i32', shape, data: out };
 }
 
-function wrongDtype(
+/** The error of a tensor that does not convert. */
+export function wrongDtype(
   info: StoredType,
   tensor: string,
   where: string,
@@ -126,21 +137,4 @@ function wrongDtype(
 ): CheckpointError {
   const found = `it is ${describeStored(info)}, which does not convert`;
   return new CheckpointError('bad-tensor', { asked: `an ${wanted} tensor`, found, where, tensor, fix });
-}
-
-let halves: Float32Array | undefined;
-
-/** 32-bit floats of IEEE 754 binary16 bits: a table of all 65,536, because weights come by the million. */
-function f16ToF32(bits: Uint16Array): Float32Array {
-  halves ??= Float32Array.from({ length: 0x10000 }, (_, half) => decoder('f16')(half));
-  const out = new Float32Array(bits.length);
-  for (let i = 0; i < out.length; i++) out[i] = halves[bits[i]!]!;
-  return out;
-}
-
-/** 32-bit floats of bfloat16 bits, which are their upper halves. */
-function bf16ToF32(bits: Uint16Array): Float32Array {
-  const out = new Uint32Array(bits.length);
-  for (let i = 0; i < out.length; i++) out[i] = bits[i]! << 16;
-  return new Float32Array(out.buffer);
 }

@@ -1,15 +1,29 @@
-/** The weights of a model folder: one safetensors file, or an index and several. */
+/** The weights of a model folder, in any format that they come in: one file, or an index and several. */
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { CheckpointError } from './errors.ts';
-import { readSafetensors, unknownTensor } from './safetensors.ts';
-import type { SafetensorsFile } from './safetensors.ts';
+import { readGguf } from './gguf.ts';
+import { readSafetensors } from './safetensors.ts';
+import { readTorch } from './torch.ts';
+import { joinedWeights } from './weights-file.ts';
+import type { WeightsFile } from './weights-file.ts';
 
 /** The usual name of the weights in a model folder. */
 export const weightsName = 'model.safetensors';
 
-/** The name of the index that stands in for a safetensors file that is split. */
+/** The names of the weights in a model folder, in the order of preference. Each may be split: {@link indexNameOf}. */
+export const weightsNames: readonly string[] = [weightsName, 'pytorch_model.bin'];
+
+/** How files are read, by the end of their names. */
+const readers: Readonly<Record<string, (path: string) => Promise<WeightsFile>>> = {
+  '.safetensors': readSafetensors,
+  '.bin': readTorch,
+  '.gguf': readGguf,
+  '.index.json': openIndex,
+};
+
+/** The name of the index that stands in for a file that is split. */
 export function indexNameOf(name: string): string {
   return `${name}.index.json`;
 }
@@ -28,7 +42,7 @@ export async function readIndex(
   if (entries.length === 0) throw badIndex(path, '"weight_map" is missing or empty');
   const weightMap = new Map<string, string>();
   for (const [tensor, file] of entries) {
-    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file))
+    if (typeof file !== 'string' || !/^[\w.-]+\.(safetensors|bin)$/.test(file))
       throw badIndex(path, `"${tensor}" lies in ${JSON.stringify(file)}, which is no file beside it`);
     weightMap.set(tensor, file);
   }
@@ -36,43 +50,54 @@ export async function readIndex(
 }
 
 /**
- * Opens the weights of a folder: `model.safetensors`, or the files of `model.safetensors.index.json` as if they were one.
- * @throws CheckpointError as {@link readSafetensors}; `unknown-tensor` if a file lacks what the index says
+ * Opens the weights of a model folder: `model.safetensors`, or the files of `model.safetensors.index.json` as if they were one, or
+ * `pytorch_model.bin`, or the files of its index. The path of one such file, of an index or of a `.gguf` file does as well.
+ * @throws CheckpointError as {@link readSafetensors}, {@link readTorch} and {@link readGguf}; `unknown-tensor` if a file lacks what the index
+ * says
  */
-export async function openWeights(folder: string): Promise<SafetensorsFile> {
-  const single = join(folder, weightsName);
-  const index = join(folder, indexNameOf(weightsName));
-  return existsSync(single) || !existsSync(index) ? readSafetensors(single) : openIndex(index);
+export async function openWeights(path: string): Promise<WeightsFile> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return readerOf(path)(path);
+  const names = weightsNames.flatMap((name) => [name, indexNameOf(name)]);
+  const found = names.find((name) => existsSync(join(path, name)));
+  if (found !== undefined) return openWeights(join(path, found));
+  throw new CheckpointError('missing-file', {
+    asked: 'the weights of a model',
+    found: `there is none of ${names.join(', ')}`,
+    where: path,
+    fix: 'Check the folder.',
+  });
 }
 
-async function openIndex(path: string): Promise<SafetensorsFile> {
+function readerOf(path: string): (path: string) => Promise<WeightsFile> {
+  const ending = Object.keys(readers).find((ending) => path.endsWith(ending));
+  if (ending !== undefined) return readers[ending]!;
+  throw new CheckpointError('unsupported', {
+    asked: 'the weights of a model',
+    found: `"${basename(path)}" is no folder, and its name ends in none of ${Object.keys(readers).join(', ')}`,
+    where: path,
+    fix: 'Give the path of a model folder, or of such a file.',
+  });
+}
+
+async function openIndex(path: string): Promise<WeightsFile> {
   const { weightMap, files } = await readIndex(path);
-  const opened = new Map<string, SafetensorsFile>();
-  const close = async () => void (await Promise.all([...opened.values()].map((file) => file.close())));
+  const opened = new Map<string, WeightsFile>();
   try {
-    for (const file of files) opened.set(file, await readSafetensors(join(dirname(path), file)));
+    for (const file of files) {
+      const part = join(dirname(path), file);
+      opened.set(file, await readerOf(part)(part));
+    }
     for (const [tensor, file] of weightMap) opened.get(file)!.info(tensor);
   } catch (error) {
-    await close();
+    await Promise.all([...opened.values()].map((file) => file.close()));
     throw error;
   }
-  const fileOf = (name: string) => opened.get(weightMap.get(name) ?? unknownTensor(name, weightMap.keys(), path))!;
-  return {
-    path,
-    metadata: [...opened.values()][0]!.metadata,
-    names: [...opened].flatMap(([file, { names }]) => names.filter((name) => weightMap.get(name) === file)),
-    has: (name) => weightMap.has(name),
-    info: (name) => fileOf(name).info(name),
-    read: async (name) => fileOf(name).read(name),
-    readF32: async (name) => fileOf(name).readF32(name),
-    readI32: async (name) => fileOf(name).readI32(name),
-    close,
-  };
+  return joinedWeights(path, new Map([...weightMap].map(([tensor, file]) => [tensor, opened.get(file)!])));
 }
 
 function badIndex(where: string, found: string): CheckpointError {
   return new CheckpointError('bad-header', {
-    asked: 'an index of safetensors files',
+    asked: 'an index of weights',
     found,
     where,
     fix: 'Fetch or save the model again.',
