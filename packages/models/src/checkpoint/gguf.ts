@@ -67,9 +67,9 @@ function tensorOf(file: OpenFile, name: string, { shape, type, offset }: GgufEnt
     const names = [...ggufTypes.values()].map(({ name }) => name).join(', ');
     throw problem('unsupported', `it is of type ${type}; ${names} are read`, 'Take a file of another quantisation.');
   }
-  const bytes = bytesOf(known, count);
-  if (!Number.isInteger(bytes))
+  if ('decode' in known && count % known.elements > 0)
     throw problem('bad-tensor', `${count} elements are no whole blocks of ${known.name}`, 'Fetch the file again.');
+  const bytes = bytesOf(known, count);
   if (offset + bytes > file.size)
     throw problem('truncated', `its ${bytes} bytes begin at ${offset} of ${file.size}`, 'Fetch the file again.');
   if ('dtype' in known) return plainTensor(file, name, { dtype: known.dtype, shape }, offset);
