@@ -3,6 +3,7 @@ import { aliases, ignored, refused } from './argument-names.ts';
 import type { TrainingArgumentsFields } from './arguments.ts';
 import { TrainingArgumentsError } from './errors.ts';
 import { near } from './near.ts';
+import { optimizerNames } from './optimizers/table.ts';
 import { schedulerTypes } from './schedules.ts';
 
 interface Rule<T> {
@@ -63,10 +64,10 @@ const rules: { readonly [K in keyof TrainingArgumentsFields]: Rule<TrainingArgum
   lr_scheduler_type: oneOf('linear', schedulerTypes),
   lr_scheduler_kwargs: {
     initial: null,
-    wants: '{ num_cycles: number } for cosine, or null',
+    wants: 'settings by name, numbers or texts, or null',
     holds: (x) =>
       x === null ||
-      (typeof x === 'object' && Object.entries(x).every(([k, v]) => k === 'num_cycles' && typeof v === 'number')),
+      (typeof x === 'object' && Object.values(x).every((v) => typeof v === 'string' || Number.isFinite(v))),
   },
   warmup_steps: number(
     0,
@@ -74,7 +75,8 @@ const rules: { readonly [K in keyof TrainingArgumentsFields]: Rule<TrainingArgum
     (x) => x >= 0 && (x < 1 || Number.isSafeInteger(x)),
   ),
   warmup_ratio: number(0, 'a share of all steps from 0 to 1', (x) => x >= 0 && x <= 1),
-  optim: oneOf('adamw_torch', ['adamw_torch', 'adamw_torch_fused']),
+  optim: oneOf('adamw_torch', optimizerNames),
+  optim_args: orNull(text('')),
   weight_decay: atLeast(0, 0),
   adam_beta1: share(0.9),
   adam_beta2: share(0.999),
@@ -172,6 +174,11 @@ function checkTogether(a: TrainingArgumentsFields): void {
     throw new TrainingArgumentsError(
       'save_strategy',
       `save_strategy: 'best' compares evaluations, and eval_strategy is 'no'; set it to 'steps' or 'epoch'`,
+    );
+  if (a.lr_scheduler_type === 'reduce_lr_on_plateau' && a.eval_strategy === 'no')
+    throw new TrainingArgumentsError(
+      'lr_scheduler_type',
+      `lr_scheduler_type: 'reduce_lr_on_plateau' goes by evaluations, and eval_strategy is 'no'; set it to 'steps' or 'epoch'`,
     );
   if (!a.load_best_model_at_end || a.save_strategy === 'best') return;
   if (a.save_strategy !== a.eval_strategy || a.eval_strategy === 'no')

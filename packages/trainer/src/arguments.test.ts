@@ -55,10 +55,11 @@ describe('errors name the argument', () => {
     [{ learning_rate: '1e-5' }, 'learning_rate', /a number ≥ 0; got "1e-5"/],
     [{ learning_rate: NaN }, 'learning_rate', /a number ≥ 0/],
     [
-      { lr_scheduler_type: 'polynomial' },
+      { lr_scheduler_type: 'polynomal' },
       'lr_scheduler_type',
-      /one of 'linear', 'cosine', 'constant', 'constant_with_warmup'/,
+      /one of 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', /,
     ],
+    [{ lr_scheduler_type: 'reduce_lr_on_plateau' }, 'lr_scheduler_type', /goes by evaluations/],
     [{ eval_strategy: 'never' }, 'eval_strategy', /one of 'no', 'steps', 'epoch'/],
     [{ logging_steps: 1.5 }, 'logging_steps', /a share of all steps/],
     [{ fp16: true }, 'fp16', /fp16: true is not supported \(weights and arithmetic are f32\)/],

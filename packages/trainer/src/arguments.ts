@@ -4,7 +4,8 @@
  */
 import type { IgnoredName, RefusedName, AliasName } from './argument-names.ts';
 import { argumentProblems } from './argument-rules.ts';
-import type { SchedulerType } from './schedules.ts';
+import type { OptimizerName } from './optimizers/table.ts';
+import type { SchedulerType, ScheduleSettings } from './schedules.ts';
 
 /** When something happens: never, every so many steps, or at the end of every epoch. */
 export type IntervalStrategy = 'no' | 'steps' | 'epoch';
@@ -31,15 +32,17 @@ export interface TrainingArgumentsFields {
   learning_rate: number;
   /** The curve of the learning rate. Default `linear`. */
   lr_scheduler_type: SchedulerType;
-  /** Further settings of the curve: `{ num_cycles }` for `cosine`. Default `null`. */
-  lr_scheduler_kwargs: { readonly num_cycles?: number } | null;
+  /** Further settings of the curve: `{ num_cycles }` for `cosine`, `{ min_lr_rate }` for `cosine_with_min_lr`, … Default `null`. */
+  lr_scheduler_kwargs: ScheduleSettings | null;
   /** Steps in which the learning rate rises from 0; below 1, a share of all steps. Default 0. */
   warmup_steps: number;
   /** The same as a share of all steps; `warmup_steps` goes first. Default 0. */
   warmup_ratio: number;
 
-  /** The optimizer; both names are the same here. Default `adamw_torch`. */
-  optim: 'adamw_torch' | 'adamw_torch_fused';
+  /** The optimizer. Default `adamw_torch` (`adamw_torch_fused` is the same here). */
+  optim: OptimizerName;
+  /** Settings of the optimizer that have no argument of their own: `momentum=0.9, nesterov=true` for `sgd`. Default `null`. */
+  optim_args: string | null;
   /** Weight decay of all parameters but biases and normalisations. Default 0. */
   weight_decay: number;
   /** Decay of AdamW's mean of gradients. Default 0.9. */

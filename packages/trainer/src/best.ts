@@ -7,8 +7,12 @@ export function metricName(args: TrainingArguments): string {
   return name.startsWith('eval_') ? name : `eval_${name}`;
 }
 
+/** Whether a larger value of that metric is better. */
+export function isGreaterBetter(args: TrainingArguments): boolean {
+  return args.greater_is_better ?? !metricName(args).endsWith('loss');
+}
+
 /** Whether `value` is better than the best so far; NaN never is. */
 export function isBetter(args: TrainingArguments, value: number, best: number | null): boolean {
-  const greater = args.greater_is_better ?? !metricName(args).endsWith('loss');
-  return best === null ? !Number.isNaN(value) : greater ? value > best : value < best;
+  return best === null ? !Number.isNaN(value) : isGreaterBetter(args) ? value > best : value < best;
 }

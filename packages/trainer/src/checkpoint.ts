@@ -9,6 +9,7 @@ import type { TrainingArguments } from './arguments.ts';
 import type { TrainerState } from './callbacks/callback.ts';
 import { ResumeError, TrainerError } from './errors.ts';
 import type { ProcessingClass, TrainableModel } from './model.ts';
+import type { Plateau } from './plateau.ts';
 import type { StoredTensor } from './safetensors.ts';
 import { readTensors, writeTensors } from './safetensors.ts';
 import { stableJson } from './stable-json.ts';
@@ -23,6 +24,8 @@ export interface LoopState {
   loss_since_log: number;
   /** The step of the last log. */
   logged_step: number;
+  /** What `reduce_lr_on_plateau` remembers of evaluations. */
+  plateau?: Plateau;
 }
 
 /** What a checkpoint is made of. */

@@ -37,13 +37,24 @@ export type { ProgressOptions } from './callbacks/progress.ts';
 
 export { accumulateStep, applyStep, evaluateStep, trainStep } from './step.ts';
 export type { StepOptions, Trained } from './step.ts';
+export { adafactor } from './optimizers/adafactor.ts';
+export type { AdafactorOptions } from './optimizers/adafactor.ts';
+export { adagrad, rmsprop } from './optimizers/adagrad.ts';
+export type { RootOptions } from './optimizers/adagrad.ts';
 export { adamw } from './optimizers/adamw.ts';
 export type { AdamWOptions } from './optimizers/adamw.ts';
+export { adamw8bit } from './optimizers/adamw-8bit.ts';
+export { lion } from './optimizers/lion.ts';
+export type { LionOptions } from './optimizers/lion.ts';
+export { sgd } from './optimizers/sgd.ts';
+export type { SgdOptions } from './optimizers/sgd.ts';
+export type { OptimizerName } from './optimizers/table.ts';
 export { clip, globalNorm } from './optimizers/clip.ts';
 export { decays } from './optimizers/decay.ts';
 export type { Optimizer, OptimizerFor, StepScalars } from './optimizers/optimizer.ts';
 export { schedule, schedulerTypes } from './schedules.ts';
-export type { Schedule, ScheduleOptions, SchedulerType } from './schedules.ts';
+export type { RampType, Schedule, ScheduleOptions, SchedulerType, ScheduleSettings } from './schedules.ts';
+export type { PlateauSettings } from './plateau.ts';
 
 export {
   DataError,

@@ -56,9 +56,14 @@ export class Programs {
     return program;
   }
 
+  /** Writes one state, where there is a program that has it. */
+  async write(name: string, data: Data): Promise<void> {
+    await this.#handles.get(name)?.write(name, data);
+  }
+
   /** Weights from the host to the programs. */
   async push(): Promise<void> {
-    for (const [name, { data }] of this.#model.parameters) await this.#handles.get(name)?.write(name, data);
+    for (const [name, { data }] of this.#model.parameters) await this.write(name, data);
   }
 
   /** Weights from the programs to the host. */

@@ -1,15 +1,17 @@
 /** One run of training: how far it is, and how it begins, is saved and is found again. */
 import { join } from 'node:path';
 import type { TrainingArguments } from './arguments.ts';
-import { isBetter, metricName } from './best.ts';
+import { isBetter, isGreaterBetter, metricName } from './best.ts';
 import type { Logs, StepResult, TrainerState } from './callbacks/callback.ts';
 import { freshState } from './callbacks/callback.ts';
 import type { LoopState } from './checkpoint.ts';
 import { lastCheckpoint, readCheckpoint, rotate, writeCheckpoint } from './checkpoint.ts';
 import { NonFiniteLossError, ResumeError, TrainerError } from './errors.ts';
 import type { ProcessingClass, TrainableModel } from './model.ts';
+import { evaluated, noPlateau } from './plateau.ts';
 import type { Programs } from './programs.ts';
 import type { RunLength } from './run-length.ts';
+import { plateauFactor } from './schedules.ts';
 
 /** What a run is about. */
 export interface RunOptions {
@@ -50,7 +52,7 @@ export class Run {
           `${args.output_dir} has checkpoints of an earlier run: resume_from_checkpoint: true may take them for this one's`,
           { type: 'TrainerWarning', detail: `the last is ${old}` },
         );
-      await programs.writeOptimizer({ rng: Uint32Array.of(args.seed, 0) });
+      await programs.writeOptimizer({ rng: Uint32Array.of(args.seed, 0), [plateauFactor]: Float32Array.of(1) });
       await programs.push();
       return new Run(options, freshState(args), { examples, loss_sum: 0, loss_since_log: 0, logged_step: 0 });
     }
@@ -115,6 +117,17 @@ export class Run {
     this.state.best_metric = value;
     this.state.best_global_step = this.state.global_step;
     return true;
+  }
+
+  /** Lowers the learning rate if evaluations have stopped getting better and the schedule goes by them. */
+  async watch(metrics: Logs): Promise<void> {
+    const { args, programs } = this.#options;
+    const value = metrics[metricName(args)];
+    if (args.lr_scheduler_type !== 'reduce_lr_on_plateau' || value === undefined) return;
+    const before = this.#loop.plateau ?? noPlateau;
+    const mode = isGreaterBetter(args) ? 'max' : 'min';
+    const after = (this.#loop.plateau = evaluated(before, value, args.lr_scheduler_kwargs ?? {}, mode));
+    if (after.factor !== before.factor) await programs.write(plateauFactor, Float32Array.of(after.factor));
   }
 
   /** Writes a checkpoint, with what resuming needs or without; gives its folder. */

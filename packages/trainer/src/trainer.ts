@@ -140,8 +140,11 @@ export class Trainer {
   async #react(run: Run, { grad_norm, learning_rate }: StepResult, stop: boolean): Promise<string | undefined> {
     const { control } = this;
     if (control.should_log) await this.log({ loss: run.takeLoss(), grad_norm, learning_rate });
-    if (control.should_evaluate && run.judge(await this.evaluate()) && this.args.save_strategy === 'best')
-      control.should_save = true;
+    if (control.should_evaluate) {
+      const metrics = await this.evaluate();
+      if (run.judge(metrics) && this.args.save_strategy === 'best') control.should_save = true;
+      await run.watch(metrics);
+    }
     const save = control.should_save || stop;
     const checkpoint = save ? await run.save(stop || !this.args.save_only_model) : undefined;
     if (checkpoint !== undefined) await this.#emit('on_save', { checkpoint });

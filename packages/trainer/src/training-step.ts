@@ -6,9 +6,8 @@ import { tokensOf } from './data/collate.ts';
 import type { LoadedBatch } from './data/loader.ts';
 import { inputsFor } from './data/loader.ts';
 import type { TrainableModel } from './model.ts';
-import { adamw } from './optimizers/adamw.ts';
-import { decays } from './optimizers/decay.ts';
 import type { OptimizerFor } from './optimizers/optimizer.ts';
+import { optimizerFor } from './optimizers/table.ts';
 import type { Programs } from './programs.ts';
 import type { RunLength } from './run-length.ts';
 import { schedule } from './schedules.ts';
@@ -30,17 +29,12 @@ export function stepOptions(
     schedule: schedule(args.lr_scheduler_type, {
       warmup: length.warmup,
       total: length.max_steps,
+      learning_rate: args.learning_rate,
       ...args.lr_scheduler_kwargs,
     }),
     max_grad_norm: args.max_grad_norm,
     gradient_checkpointing: args.gradient_checkpointing,
   };
-}
-
-function optimizerFor(args: TrainingArguments): OptimizerFor {
-  const common = { beta1: args.adam_beta1, beta2: args.adam_beta2, epsilon: args.adam_epsilon };
-  const [decaying, plain] = [adamw({ ...common, weight_decay: args.weight_decay }), adamw(common)];
-  return (name) => (decays(name) ? decaying : plain);
 }
 
 /** Compiles the step. Programs of another length are other programs: the schedule is part of them. */
