@@ -151,3 +151,27 @@ export {
 export type { GenerationConfig } from './generation/config.ts';
 export type { GenerateOptions, Generator, GeneratorOptions } from './generation/generator.ts';
 export { generator } from './generation/generator.ts';
+export type { Call, CallOptions } from './pipelines/call.ts';
+export { PipelineError } from './pipelines/errors.ts';
+export type {
+  FeatureExtractionOptions,
+  SentenceSimilarityInput,
+  SentenceSimilarityOptions,
+  TokenFeatures,
+} from './pipelines/feature-extraction.ts';
+export type { FilledMask, FillMaskOptions } from './pipelines/fill-mask.ts';
+export type { AnyModel, PipelineLoadOptions, PipelineSource } from './pipelines/load.ts';
+export type { PipelineOptions } from './pipelines/pipeline.ts';
+export { pipeline } from './pipelines/pipeline.ts';
+export type { Classification, TextClassificationOptions, TextInput } from './pipelines/text-classification.ts';
+export type {
+  FeatureExtractionPipeline,
+  FillMaskPipeline,
+  Pipeline,
+  Pipelines,
+  SentenceSimilarityPipeline,
+  TaskName,
+  TextClassificationPipeline,
+  ZeroShotClassificationPipeline,
+} from './pipelines/types.ts';
+export type { ZeroShotClassification, ZeroShotClassificationOptions } from './pipelines/zero-shot-classification.ts';

@@ -141,6 +141,8 @@ export const AutoConfig = {
 
 /** A class that takes the place of a family's. */
 export interface AutoClass<M> {
+  /** The class of each family that has one, by `model_type`. */
+  readonly classes: Readonly<Record<string, string>>;
   /** The model in a folder, or with an id on the hub. @throws CheckpointError, ConfigError */
   from_pretrained(folderOrId: string, options?: AutoOptions): Promise<M>;
   /** A new model; `model_type` in the configuration tells the family. @throws ConfigError */
@@ -151,10 +153,17 @@ function autoClass<T extends Task>(task: T, name: string): AutoClass<PreTrainedM
   const classOf = (config: ConfigKeys, where: string): AnyClass<Tasks[T]> => {
     const found = familyOf(config, where)[task] as AnyClass<Tasks[T]> | undefined;
     if (found) return found;
-    const able = Object.entries<Family>(families).flatMap(([type, family]) => (family[task] ? [type] : []));
-    throw new ConfigError(`a "${String(config['model_type'])}" is no ${name}; those that are: ${able.join(', ')}`);
+    const able = Object.keys(classes).join(', ');
+    throw new ConfigError(`a "${String(config['model_type'])}" is no ${name}; those that are: ${able}`);
   };
+  const classes = Object.fromEntries(
+    Object.entries<Family>(families).flatMap(([type, family]) => {
+      const found = family[task];
+      return found ? [[type, found.architecture.name] as const] : [];
+    }),
+  );
   return {
+    classes,
     async from_pretrained(folderOrId, options = {}) {
       const { where } = splitOptions(options);
       const { folder } = await resolveModel(folderOrId, { ...where, files: ['config.json'] });

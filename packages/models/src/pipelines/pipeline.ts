@@ -1,0 +1,144 @@
+/**
+ * `pipeline(task, model)`: a function from texts to what a task makes of them, with the names, options and results of Hugging Face's pipelines
+ * (transformers.js and Python's `transformers.pipelines`).
+ */
+import type { Backend } from '@sinter/compiler';
+import { defaultBackend } from '../default-backend.ts';
+import type { CompileModelOptions } from '../model.ts';
+import { AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification } from '../registry.ts';
+import type { AutoClass } from '../registry.ts';
+import { callable } from './call.ts';
+import { PipelineError } from './errors.ts';
+import { featureExtraction, sentenceSimilarity } from './feature-extraction.ts';
+import { fillMask } from './fill-mask.ts';
+import { load } from './load.ts';
+import type { AnyModel, Loaded, PipelineLoadOptions, PipelineSource } from './load.ts';
+import { reader } from './reader.ts';
+import { checkCount } from './runner.ts';
+import type { Row } from './runner.ts';
+import { taskContext, withReader } from './task.ts';
+import type { ReadingTask, TaskContext } from './task.ts';
+import { textClassification } from './text-classification.ts';
+import type { Pipeline, Pipelines, TaskName } from './types.ts';
+import { zeroShotClassification } from './zero-shot-classification.ts';
+
+/** The options of {@link pipeline}. */
+export interface PipelineOptions extends PipelineLoadOptions, Pick<CompileModelOptions, 'cache'> {
+  /** Where it runs. Default: the CPU, if `@sinter/backend-cpu` is installed. */
+  readonly backend?: Backend | undefined;
+  /** The most texts that are read at once. Default: 32. */
+  readonly batch_size?: number | undefined;
+  /** The most tokens of a text; of longer ones the end is left out. Default: what tokenizer and model allow. */
+  readonly max_length?: number | undefined;
+}
+
+/**
+ * A function that does a task with a model: `await (await pipeline('text-classification', './model'))(['…', '…'])`. Called with one input it gives a
+ * result, with an array an array, with any other iterable an iterable of results, always in the order of the inputs. `await using` or
+ * {@link Pipeline.close} frees its memory.
+ *
+ * @throws PipelineError for an unknown task, and for a model that cannot do it
+ * @throws CheckpointError, ConfigError, TokenizerError for a model or tokenizer that cannot be had
+ */
+export async function pipeline<T extends TaskName>(
+  task: T,
+  model?: PipelineSource,
+  options: PipelineOptions = {},
+): Promise<Pipelines[T]> {
+  if (!Object.hasOwn(kinds, task))
+    throw new PipelineError(`there is no task '${task}'; there are ${Object.keys(kinds).join(', ')}`);
+  const kind = kinds[task];
+  const { backend, batch_size = 32, max_length, cache, ...from } = options;
+  checkCount('batch_size', batch_size);
+  const loaded = await load({ task, ...kind }, model ?? kind.usual, from);
+  const { answer, ...rest } = await kind.open(loaded, {
+    backend: backend ?? (await defaultBackend()),
+    batch_size,
+    max_length,
+    cache,
+  });
+  return Object.assign(answer, { task, ...loaded, ...rest }) as object as Pipelines[T];
+}
+
+/** A task: which models can do it, and how it is done with one. */
+interface Kind {
+  /** Loads models that can. */
+  readonly auto: AutoClass<AnyModel>;
+  /** Whether a model can. */
+  has(model: AnyModel): boolean;
+  /** The model on the hub where the caller names none. */
+  readonly usual: string;
+  open(
+    loaded: Loaded,
+    options: OpenOptions,
+  ): Promise<Omit<Pipeline, 'task' | keyof Loaded> & { readonly answer: object }>;
+}
+type OpenOptions = Pick<PipelineOptions, 'cache' | 'max_length'> & {
+  readonly backend: Backend;
+  readonly batch_size: number;
+};
+
+/** A task for models that read. `alone` is as {@link callable} has it. */
+function reading<Input, Options, Reading, Each, R extends Row>(
+  able: Pick<Kind, 'auto' | 'has' | 'usual'>,
+  make: (context: TaskContext) => ReadingTask<Input, Options, Reading, Each, R>,
+  alone?: (each: Each) => unknown,
+): Kind {
+  return {
+    ...able,
+    async open(loaded, { backend, batch_size, max_length, cache }) {
+      const task = make(taskContext(loaded, max_length));
+      const opened = await reader(loaded.model, backend, task.outputs, batch_size, { cache });
+      return {
+        answer: callable(withReader(task, opened), 16 * batch_size, alone),
+        close: () => opened.close(),
+        [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
+
+/** The shape of an output, without the batch; none if the model has no such output. */
+function shapeOf(model: AnyModel, output: string): readonly unknown[] {
+  return model.graph().outputs[output]?.shape.slice(1) ?? [];
+}
+
+const classification = reading(
+  {
+    auto: AutoModelForSequenceClassification,
+    has: (model) => shapeOf(model, 'logits').length === 1,
+    usual: 'distilbert/distilbert-base-uncased-finetuned-sst-2-english',
+  },
+  textClassification,
+  (each) => (Array.isArray(each) ? each : [each]),
+);
+
+const states = {
+  auto: AutoModel,
+  has: (model: AnyModel) => shapeOf(model, 'last_hidden_state').length === 2,
+  usual: 'sentence-transformers/all-MiniLM-L6-v2',
+};
+
+/** All tasks. */
+const kinds: Readonly<Record<TaskName, Kind>> = {
+  'text-classification': classification,
+  'sentiment-analysis': classification,
+  'feature-extraction': reading(states, featureExtraction),
+  'sentence-similarity': reading(states, sentenceSimilarity),
+  'fill-mask': reading(
+    {
+      auto: AutoModelForMaskedLM,
+      has: (model) => !model.architecture.decode && shapeOf(model, 'logits')[1] === model.config['vocab_size'],
+      usual: 'distilbert/distilroberta-base',
+    },
+    fillMask,
+  ),
+  'zero-shot-classification': reading(
+    {
+      auto: AutoModelForSequenceClassification,
+      has: (model) => shapeOf(model, 'logits').length === 1,
+      usual: 'facebook/bart-large-mnli',
+    },
+    zeroShotClassification,
+  ),
+};
