@@ -17,6 +17,8 @@ export interface InputSpec {
   readonly missing?: number;
   /** Whether it is what the model should say rather than what it is told: given, there is a loss. Default: no. */
   readonly label?: true;
+  /** Whether the model does without it in training, where examples lack it: it is made of the labels then. Default: no. */
+  readonly optional?: true;
 }
 
 /** Inputs as a model function takes them; what is left out has its usual meaning. */

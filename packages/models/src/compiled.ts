@@ -74,7 +74,7 @@ function withMissing(program: Program, specs: Readonly<Record<string, InputSpec>
   const all: Record<string, TensorData> = { ...given };
   for (const name of Object.keys(program.inputs)) {
     const spec = specs[name];
-    const like = given['input_ids'] ?? Object.values(given)[0];
+    const like = Object.entries(given).find(([other]) => spec && specs[other]?.shape.join() === spec.shape.join())?.[1];
     if (name in all || spec?.missing === undefined || like === undefined) continue;
     all[name] = { shape: like.shape, data: new Int32Array(like.data.length).fill(spec.missing) };
   }

@@ -107,3 +107,11 @@ export type Seq2SeqLMOutput = Seq2SeqLayerOutputs & {
   /** `[batch, seq, vocab_size]`, before any softmax: what follows each token of the decoder. */
   readonly logits: Tensor;
 };
+
+/** A model with an encoder and a decoder that classifies texts. */
+export type Seq2SeqSequenceClassifierOutput = Seq2SeqLayerOutputs & {
+  /** With labels: a scalar. */
+  readonly loss?: Tensor;
+  /** `[batch, num_labels]`, before any softmax. */
+  readonly logits: Tensor;
+};
