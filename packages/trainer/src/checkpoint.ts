@@ -1,6 +1,7 @@
 /**
  * Checkpoint folders `checkpoint-<step>`. One is written under another name, flushed to the disk, and then renamed: a
- * folder of that name is always whole. The names of the files are those of transformers, less the pickles.
+ * folder of that name is always whole, and a list of its files with their hashes tells whether it still is. The names of the files are
+ * those of transformers, less the pickles.
  */
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -11,6 +12,7 @@ import { ResumeError, TrainerError } from './errors.ts';
 import type { ProcessingClass, TrainableModel } from './model.ts';
 import type { Plateau } from './plateau.ts';
 import type { StoredTensor } from './safetensors.ts';
+import { damageIn, writeManifest } from './manifest.ts';
 import { readTensors, writeTensors } from './safetensors.ts';
 import { stableJson } from './stable-json.ts';
 
@@ -82,6 +84,7 @@ export async function writeCheckpoint(
       await writeFile(join(temporary, loopFile), stableJson({ ...loop, best_global_step }));
       await writeTensors(join(temporary, optimizerFile), optimizer);
     }
+    await writeManifest(temporary);
     await flush(temporary);
     await replace(temporary, folder);
   } catch (cause) {
@@ -140,11 +143,23 @@ export async function checkpoints(output_dir: string): Promise<string[]> {
     .map(({ name }) => join(output_dir, name));
 }
 
-/** The newest checkpoint that a run can be resumed from. */
-export async function lastCheckpoint(output_dir: string): Promise<string | undefined> {
-  const resumable = async (folder: string): Promise<boolean> =>
-    (await stat(join(folder, optimizerFile)).catch(() => undefined))?.isFile() ?? false;
-  for (const folder of (await checkpoints(output_dir)).reverse()) if (await resumable(folder)) return folder;
+/** The checkpoints that a run can be resumed from, newest first. */
+export async function resumableCheckpoints(output_dir: string): Promise<string[]> {
+  const all = (await checkpoints(output_dir)).reverse();
+  const found = await Promise.all(all.map((folder) => stat(join(folder, optimizerFile)).catch(() => undefined)));
+  return all.filter((_, i) => found[i]?.isFile());
+}
+
+/** The newest checkpoint that a run can be resumed from. One that is damaged is passed over, and `onDamaged` is told. */
+export async function lastCheckpoint(
+  output_dir: string,
+  onDamaged: (folder: string, damage: string) => void = () => {},
+): Promise<string | undefined> {
+  for (const folder of await resumableCheckpoints(output_dir)) {
+    const damage = await damageIn(folder);
+    if (damage === undefined) return folder;
+    onDamaged(folder, damage);
+  }
   return undefined;
 }
 
@@ -177,6 +192,9 @@ export async function readCheckpoint(
   model: TrainableModel,
   now: { readonly args: TrainingArguments; readonly examples: number; readonly optimizer: readonly string[] },
 ): Promise<Resumed> {
+  const damage = await damageIn(folder);
+  if (damage !== undefined)
+    throw new ResumeError(folder, `${folder} is damaged: ${damage}. Resume from another checkpoint.`);
   const portable = await readJson<Omit<TrainerState, 'best_global_step'>>(folder, stateFile);
   const { best_global_step, ...loop } = await readJson<LoopState & Pick<TrainerState, 'best_global_step'>>(
     folder,

@@ -1,14 +1,14 @@
 /** Goes through a dataset without training: the mean loss, the logits and the labels, and what they are worth. */
 import type { TensorData } from '@sinter/ir';
 import { examplesOf } from './data/collate.ts';
-import type { DataCollator } from './data/collate.ts';
+import type { Batch, DataCollator } from './data/collate.ts';
 import { concatBatches } from './data/concat.ts';
 import { inBatches } from './data/batches.ts';
 import type { Dataset } from './data/dataset.ts';
 import { inputsFor, loadBatch } from './data/loader.ts';
 import type { Logs } from './callbacks/callback.ts';
 import type { ComputeMetrics } from './metrics.ts';
-import { labelNames } from './model.ts';
+import { inputNames, labelNames } from './model.ts';
 import type { TrainableModel } from './model.ts';
 import type { Programs } from './programs.ts';
 import { evaluateStep } from './step.ts';
@@ -55,7 +55,7 @@ export async function evaluationLoop(
   for (const [done, indices] of order.entries()) {
     const loaded = await loadBatch(dataset, indices, options.collate);
     const isLabelled = names.length > 0 && names.every((name) => name in loaded.batch);
-    const program = await evaluationProgram(model, programs, isLabelled ? names : []);
+    const program = await evaluationProgram(model, programs, loaded.batch, isLabelled ? names : []);
     const outputs = await program.run(inputsFor(program, loaded));
     const count = examplesOf(loaded.batch);
     const loss = outputs['loss']?.data[0];
@@ -88,13 +88,14 @@ function prefixed(metrics: Logs, prefix: string): Logs {
   );
 }
 
-/** The evaluation of batches that have these labels. */
+/** The evaluation of batches like this one, by these labels. */
 function evaluationProgram(
   model: TrainableModel,
   programs: Programs,
+  batch: Batch,
   given: readonly string[],
 ): ReturnType<Programs['load']> {
   const labels = labelNames(model.inputs);
-  const inputs = Object.keys(model.inputs).filter((name) => !labels.includes(name) || given.includes(name));
+  const inputs = inputNames(model.inputs, batch).filter((name) => !labels.includes(name) || given.includes(name));
   return programs.load(`evaluate ${inputs.join()}`, () => evaluateStep(model, inputs));
 }

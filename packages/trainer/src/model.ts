@@ -21,11 +21,21 @@ export interface InputSpec {
   readonly missing?: number;
   /** Whether it is what the model should say: given, there is a loss. Default: only the input `labels` is. */
   readonly label?: boolean;
+  /** Whether the model does without it where examples lack it, as one that makes `decoder_input_ids` of labels. Default: no. */
+  readonly optional?: boolean;
 }
 
 /** The inputs of a model that are labels, in their order. */
 export function labelNames(inputs: Readonly<Record<string, InputSpec>>): string[] {
   return Object.keys(inputs).filter((name) => inputs[name]!.label ?? name === 'labels');
+}
+
+/** The inputs that there are for examples that have these fields: those that are optional and lacking are left out. */
+export function inputNames(
+  inputs: Readonly<Record<string, InputSpec>>,
+  fields: { readonly [name: string]: unknown },
+): string[] {
+  return Object.keys(inputs).filter((name) => !inputs[name]!.optional || name in fields);
 }
 
 /** A model that can be trained: weights on the host, and a function that builds its computation. */

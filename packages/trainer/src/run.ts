@@ -5,7 +5,7 @@ import { isBetter, isGreaterBetter, metricName } from './best.ts';
 import type { Logs, StepResult, TrainerState } from './callbacks/callback.ts';
 import { freshState } from './callbacks/callback.ts';
 import type { LoopState } from './checkpoint.ts';
-import { lastCheckpoint, readCheckpoint, rotate, writeCheckpoint } from './checkpoint.ts';
+import { lastCheckpoint, readCheckpoint, resumableCheckpoints, rotate, writeCheckpoint } from './checkpoint.ts';
 import { NonFiniteLossError, ResumeError, TrainerError } from './errors.ts';
 import type { ProcessingClass, TrainableModel } from './model.ts';
 import { evaluated, noPlateau } from './plateau.ts';
@@ -33,6 +33,10 @@ export class Run {
   #examples = 0;
   /** The newest checkpoint of this run that can be resumed from. */
   #checkpoint: string | undefined;
+  /** The checkpoint that is being written. */
+  #saving: Promise<void> | undefined;
+  /** Why it could not be. */
+  #failure: unknown;
 
   private constructor(options: RunOptions, state: TrainerState, loop: LoopState) {
     const { max_steps, epochs: num_train_epochs, logging_steps, eval_steps, save_steps } = options.length;
@@ -46,7 +50,7 @@ export class Run {
   static async begin(options: RunOptions, from: boolean | string): Promise<Run> {
     const { model, args, programs, examples } = options;
     if (from === false) {
-      const old = await lastCheckpoint(args.output_dir);
+      const [old] = await resumableCheckpoints(args.output_dir);
       if (old !== undefined)
         process.emitWarning(
           `${args.output_dir} has checkpoints of an earlier run: resume_from_checkpoint: true may take them for this one's`,
@@ -56,7 +60,9 @@ export class Run {
       await programs.push();
       return new Run(options, freshState(args), { examples, loss_sum: 0, loss_since_log: 0, logged_step: 0 });
     }
-    const folder = from === true ? await lastCheckpoint(args.output_dir) : from;
+    const warn = (damaged: string, damage: string): void =>
+      process.emitWarning(`${damaged} is damaged and passed over: ${damage}`, 'TrainerWarning');
+    const folder = from === true ? await lastCheckpoint(args.output_dir, warn) : from;
     if (folder === undefined)
       throw new ResumeError(
         args.output_dir,
@@ -84,11 +90,12 @@ export class Run {
     return this.state.global_step % this.#options.length.stepsPerEpoch;
   }
 
-  /** Counts a step. @throws NonFiniteLossError if it failed: then it was not applied */
-  count(result: StepResult, examples: number): void {
+  /** Counts a step. @throws NonFiniteLossError if it failed: then it was not applied; TrainerError if a checkpoint could not be written */
+  async count(result: StepResult, examples: number): Promise<void> {
     const { state } = this;
+    if (this.#failure !== undefined) throw this.#failure as Error;
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.grad_norm)) {
-      throw new NonFiniteLossError({ ...result, step: state.global_step + 1, checkpoint: this.#checkpoint });
+      throw new NonFiniteLossError({ ...result, step: state.global_step + 1, checkpoint: await this.saved() });
     }
     state.global_step++;
     state.epoch = state.global_step / this.#options.length.stepsPerEpoch;
@@ -130,18 +137,34 @@ export class Run {
     if (after.factor !== before.factor) await programs.write(plateauFactor, Float32Array.of(after.factor));
   }
 
-  /** Writes a checkpoint, with what resuming needs or without; gives its folder. */
-  async save(resumable: boolean): Promise<string> {
+  /**
+   * Begins a checkpoint, with what resuming needs or without: what it holds is copied, and written beside the steps that follow. `onSaved` is
+   * told its folder. One is written at a time.
+   * @throws TrainerError if the one before could not be written
+   */
+  async save(resumable: boolean, onSaved: (folder: string) => Promise<void>): Promise<void> {
+    await this.saved();
     const { model, args, programs, processing } = this.#options;
-    const { state } = this;
-    const folder = join(args.output_dir, `checkpoint-${state.global_step}`);
-    if (state.best_global_step === state.global_step) state.best_model_checkpoint = folder;
+    const folder = join(args.output_dir, `checkpoint-${this.state.global_step}`);
+    if (this.state.best_global_step === this.state.global_step) this.state.best_model_checkpoint = folder;
     await programs.pull();
     const optimizer = resumable ? await programs.readOptimizer() : undefined;
-    await writeCheckpoint(folder, model, { state, loop: this.#loop, args, optimizer }, processing, this.#checkpoint);
-    if (resumable) this.#checkpoint = folder;
-    await rotate(args.output_dir, args.save_total_limit, [folder, state.best_model_checkpoint]);
-    return folder;
+    const [state, loop] = [structuredClone(this.state), structuredClone(this.#loop)];
+    const write = async (): Promise<void> => {
+      await writeCheckpoint(folder, model, { state, loop, args, optimizer }, processing, this.#checkpoint);
+      if (resumable) this.#checkpoint = folder;
+      await rotate(args.output_dir, args.save_total_limit, [folder, state.best_model_checkpoint]);
+      await onSaved(folder);
+    };
+    this.#saving = write();
+    // Told where the run waits for it, or at its next step.
+    this.#saving.catch((error: unknown) => (this.#failure = error));
+  }
+
+  /** The checkpoint that is under way is on the disk; gives the newest that can be resumed from. @throws TrainerError if it could not be written */
+  async saved(): Promise<string | undefined> {
+    await this.#saving;
+    return this.#checkpoint;
   }
 
   /** The mean loss of all steps, and how fast those of this process were. */

@@ -1,12 +1,12 @@
 /** The safetensors format as far as checkpoints need it: https://huggingface.co/docs/safetensors (length, JSON header, data). */
 import { open, readFile } from 'node:fs/promises';
-import { dataView } from '@sinter/ir';
+import { dataView, dtypeBytes } from '@sinter/ir';
 import type { Data } from '@sinter/ir';
 import { ResumeError } from './errors.ts';
 
-const codes = { f32: 'F32', i32: 'I32', u32: 'U32' } as const;
+const codes = { f32: 'F32', f16: 'F16', bf16: 'BF16', i32: 'I32', u32: 'U32', i8: 'I8', u8: 'U8' } as const;
 
-/** A tensor in a file; four bytes an element. */
+/** A tensor in a file. */
 export interface StoredTensor {
   readonly dtype: keyof typeof codes;
   readonly shape: readonly number[];
@@ -64,7 +64,7 @@ export async function readTensors(path: string): Promise<Record<string, StoredTe
       if (!areSizes(shape) || !areSizes(data_offsets)) throw damaged(`'${name}' has no shape or place`);
       const count = shape.reduce((a, b) => a * b, 1);
       const [from = 0, to = 0] = data_offsets;
-      if (to - from !== count * 4 || end + to > bytes.length)
+      if (to - from !== count * dtypeBytes[dtype] || end + to > bytes.length)
         throw damaged(`'${name}' [${shape.join(', ')}] does not lie whole within the file`);
       return [
         name,

@@ -38,6 +38,8 @@ export interface StepOptions {
   readonly max_grad_norm: number;
   /** The model's layers are computed again in the backward pass. Default: no. */
   readonly gradient_checkpointing?: boolean;
+  /** The model's inputs that are read. Default: all. */
+  readonly inputs?: readonly string[];
 }
 
 /** A weight that the loss depends on, and its gradient. */
@@ -116,14 +118,12 @@ function symbols(model: TrainableModel, names: readonly string[]): Record<string
 /** Loss and gradients of all weights that have an optimizer and that the loss depends on. */
 function backward(
   model: TrainableModel,
-  { optimizer, gradient_checkpointing = false }: StepOptions,
+  { optimizer, gradient_checkpointing = false, inputs = Object.keys(model.inputs) }: StepOptions,
 ): { readonly loss: Tensor; readonly trained: Trained[]; readonly rng: Tensors } {
   const key = state('rng', [2], 'u32');
-  const { loss } = model.build(symbols(model, Object.keys(model.inputs)), { key, gradient_checkpointing });
+  const { loss } = model.build(symbols(model, inputs), { key, gradient_checkpointing });
   if (!loss)
-    throw new TrainerError(
-      `the model gives no loss for the inputs ${Object.keys(model.inputs).join(', ')}; does it have one for labels?`,
-    );
+    throw new TrainerError(`the model gives no loss for the inputs ${inputs.join(', ')}; does it have one for labels?`);
   const nodes = topological([loss]);
   if (gradient_checkpointing && !nodes.some((t) => t.op.name === 'checkpoint'))
     throw new TrainerError(

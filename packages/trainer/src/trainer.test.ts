@@ -1,6 +1,6 @@
 /** The whole trainer on a small model and real data, on the CPU backend. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cpu } from '@sinter/backend-cpu';
@@ -238,6 +238,7 @@ describe('checkpoints', () => {
     const best = t.state.best_model_checkpoint!;
     expect(found.map((name) => join(folder, name))).toContain(best);
     expect((await readdir(best)).sort()).toEqual([
+      'checkpoint_files.json',
       'config.json',
       'loop_state.json',
       'model.safetensors',
@@ -302,12 +303,25 @@ describe('checkpoints', () => {
     await expect(fewer.train({ resume_from_checkpoint: true })).rejects.toThrow(/examples was 150 and is 100/);
     await using bigger = trainer(args, { model: mlp({ hidden: 9 }) });
     await expect(bigger.train({ resume_from_checkpoint: true })).rejects.toThrow(ResumeError);
-    await truncate(join(folder, 'checkpoint-10', 'model.safetensors'), 100);
+    // One byte in the middle of the weights, whose length and header stay right.
+    const path = join(folder, 'checkpoint-10', 'model.safetensors');
+    const bytes = await readFile(path);
+    bytes[bytes.length - 9]! ^= 1;
+    await writeFile(path, bytes);
     await using damaged = trainer(args);
     const before = weights(damaged.model);
-    await expect(damaged.train({ resume_from_checkpoint: true })).rejects.toThrow(/model\.safetensors cannot be read/);
+    await expect(damaged.train({ resume_from_checkpoint: join(folder, 'checkpoint-10') })).rejects.toThrow(
+      /checkpoint-10 is damaged: model\.safetensors is not what was written/,
+    );
+    await truncate(path, 100);
+    await expect(damaged.train({ resume_from_checkpoint: join(folder, 'checkpoint-10') })).rejects.toThrow(
+      /model\.safetensors has 100 bytes, and had \d+/,
+    );
     expect(weights(damaged.model)).toEqual(before);
-    await damaged.train({ resume_from_checkpoint: join(folder, 'checkpoint-5') });
+    const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    await damaged.train({ resume_from_checkpoint: true });
+    expect(warn.mock.calls[0]![0]).toMatch(/checkpoint-10 is damaged and passed over/);
+    warn.mockRestore();
     expect(damaged.state.global_step).toBe(10);
   });
 

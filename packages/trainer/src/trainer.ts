@@ -52,6 +52,7 @@ export class Trainer {
   readonly #collate: DataCollator;
   readonly #callbacks: TrainerCallback[];
   #opened: Promise<Opened> | undefined;
+  #run: Run | undefined;
 
   constructor(options: TrainerOptions) {
     const { model, args = new TrainingArguments(), callbacks = [] } = options;
@@ -83,12 +84,14 @@ export class Trainer {
     const dataset = this.#options.train_dataset ?? missing('train', 'train_dataset');
     const length = runLength(args, dataset.length);
     const { programs } = await this.#open();
-    const step = await trainingStep(model, programs, args, length, this.#options.optimizer);
+    const { batch: like } = await loadBatch(dataset, [0], this.#collate);
+    const step = await trainingStep(model, programs, args, length, like, this.#options.optimizer);
     const from = options.resume_from_checkpoint ?? args.resume_from_checkpoint ?? false;
     const run = await Run.begin(
       { model, args, programs, length, examples: dataset.length, processing: this.#processing },
       from,
     );
+    this.#run = run;
     const order = await this.#order(dataset);
     const { state } = run;
     const control = (this.control = { ...idle(), should_training_stop: state.global_step >= length.max_steps });
@@ -109,16 +112,17 @@ export class Trainer {
         );
         await this.#emit('on_step_begin');
         const result = await step(batches, () => this.#emit('on_substep_end'));
-        run.count(
+        await run.count(
           result,
           batches.reduce((sum, { batch }) => sum + examplesOf(batch), 0),
         );
         await this.#emit('on_step_end', { result });
         if (run.position === 0 || control.should_training_stop) await this.#emit('on_epoch_end');
         const stop = interrupt.requested;
-        const checkpoint = await this.#react(run, result, stop);
-        if (stop) throw new TrainingInterruptedError(state.global_step, state.max_steps, checkpoint!);
+        await this.#react(run, result, stop);
+        if (stop) throw new TrainingInterruptedError(state.global_step, state.max_steps, (await run.saved())!);
       }
+      await run.saved();
       await programs.pull();
       if (args.load_best_model_at_end && state.best_model_checkpoint !== null) {
         await readWeights(state.best_model_checkpoint, model);
@@ -128,7 +132,9 @@ export class Trainer {
       await this.log(metrics);
       return { global_step: state.global_step, training_loss, metrics: { ...metrics, epoch: state.epoch } };
     } catch (error) {
-      await programs.pull().catch(() => undefined); // what went wrong first is what is told
+      // What went wrong first is what is told.
+      await run.saved().catch(() => undefined);
+      await programs.pull().catch(() => undefined);
       throw error;
     } finally {
       interrupt.end();
@@ -136,8 +142,8 @@ export class Trainer {
     }
   }
 
-  /** Does what the callbacks asked for; gives the checkpoint, if one was written. A run that stops leaves one to go on from. */
-  async #react(run: Run, { grad_norm, learning_rate }: StepResult, stop: boolean): Promise<string | undefined> {
+  /** Does what the callbacks asked for. A run that stops leaves a checkpoint to go on from. */
+  async #react(run: Run, { grad_norm, learning_rate }: StepResult, stop: boolean): Promise<void> {
     const { control } = this;
     if (control.should_log) await this.log({ loss: run.takeLoss(), grad_norm, learning_rate });
     if (control.should_evaluate) {
@@ -145,11 +151,9 @@ export class Trainer {
       if (run.judge(metrics) && this.args.save_strategy === 'best') control.should_save = true;
       await run.watch(metrics);
     }
-    const save = control.should_save || stop;
-    const checkpoint = save ? await run.save(stop || !this.args.save_only_model) : undefined;
-    if (checkpoint !== undefined) await this.#emit('on_save', { checkpoint });
+    if (control.should_save || stop)
+      await run.save(stop || !this.args.save_only_model, (checkpoint) => this.#emit('on_save', { checkpoint }));
     Object.assign(control, { ...idle(), should_training_stop: control.should_training_stop });
-    return checkpoint;
   }
 
   /**
@@ -178,6 +182,8 @@ export class Trainer {
 
   /** Writes the model, the tokenizer and `training_args.json` into a folder (default `output_dir`). */
   async save_model(folder: string = this.args.output_dir): Promise<void> {
+    // A checkpoint that is being written reads the same weights.
+    await this.#run?.saved();
     await (await this.#opened)?.programs.pull();
     await writeModel(folder, this.model, this.args, this.#processing);
   }

@@ -3,8 +3,10 @@ import type { Program } from '@sinter/compiler';
 import type { TrainingArguments } from './arguments.ts';
 import type { StepResult } from './callbacks/callback.ts';
 import { tokensOf } from './data/collate.ts';
+import type { Batch } from './data/collate.ts';
 import type { LoadedBatch } from './data/loader.ts';
 import { inputsFor } from './data/loader.ts';
+import { inputNames } from './model.ts';
 import type { TrainableModel } from './model.ts';
 import type { OptimizerFor } from './optimizers/optimizer.ts';
 import { optimizerFor } from './optimizers/table.ts';
@@ -37,15 +39,16 @@ export function stepOptions(
   };
 }
 
-/** Compiles the step. Programs of another length are other programs: the schedule is part of them. */
+/** Compiles the step for batches like `example`. Programs of another length are other programs: the schedule is part of them. */
 export async function trainingStep(
   model: TrainableModel,
   programs: Programs,
   args: TrainingArguments,
   length: RunLength,
+  example: Batch,
   optimizer?: OptimizerFor,
 ): Promise<TrainingStep> {
-  const options = stepOptions(args, length, optimizer);
+  const options = { ...stepOptions(args, length, optimizer), inputs: inputNames(model.inputs, example) };
   const name = (what: string): string => `${what}, ${length.warmup} of ${length.max_steps} steps of warm-up`;
   if (args.gradient_accumulation_steps === 1) {
     const program = await programs.load(name('train'), () => trainStep(model, options));

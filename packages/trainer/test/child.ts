@@ -1,16 +1,18 @@
-/** A run in a process of its own, for tests that stop it from outside: `child.ts FOLDER [resume]`. A line is printed per step. */
+/** A run in a process of its own, for tests that stop it from outside: `child.ts FOLDER STEPS [resume]`. A line is printed per step. */
 import { setTimeout } from 'node:timers/promises';
 import { Trainer, TrainerError, TrainingArguments } from '../src/index.ts';
 import { iris, mlp } from './mlp.ts';
 
-const [output_dir, resume] = process.argv.slice(2);
+const [output_dir, steps, resume] = process.argv.slice(2);
 const args = new TrainingArguments({
   output_dir: output_dir!,
   per_device_train_batch_size: 16,
-  max_steps: 30,
+  max_steps: Number(steps),
   warmup_steps: 5,
   learning_rate: 0.01,
   save_steps: 3,
+  save_total_limit: 3,
+  logging_steps: 10,
   report_to: 'none',
 });
 const trainer = new Trainer({

@@ -18,11 +18,14 @@ export interface CollatorOptions {
   readonly inputs: Readonly<Record<string, InputSpec>>;
   /** The most that run-time sizes may be: `{ seq: 512 }`. */
   readonly dims?: Readonly<Record<string, number>> | undefined;
-  /** What `input_ids` are padded with. Default 0. Labels are padded with −100, all else with 0. */
+  /** What `input_ids` and `decoder_input_ids` are padded with. Default 0. Labels are padded with −100, all else with 0. */
   readonly pad_token_id?: number | null | undefined;
   /** Padded sizes are rounded up to a multiple of this. Default 1. */
   readonly pad_to_multiple_of?: number | undefined;
 }
+
+/** The inputs that are padded with the padding token. */
+const tokenInputs = new Set(['input_ids', 'decoder_input_ids']);
 
 /** Fields that have another name as a model input. */
 const renamed: Readonly<Record<string, readonly string[]>> = { labels: ['label', 'label_ids'] };
@@ -30,7 +33,8 @@ const renamed: Readonly<Record<string, readonly string[]>> = { labels: ['label',
 /**
  * A collator in the manner of `DataCollatorWithPadding`: lists are padded at the end to the longest of the batch, `label`
  * becomes `labels`, an `attention_mask` that is not there is made. Fields that are no inputs are left out, and so are inputs
- * that no example of the batch has.
+ * that no example of the batch has. Sizes of another name are padded by themselves: a source and the text to write of it
+ * (`DataCollatorForSeq2Seq`) have each the longest of its kind.
  * @throws DataError (from the collator) naming the example that lacks a field, is ragged, or has a value out of range
  */
 export function dataCollatorWithPadding(options: CollatorOptions): DataCollator {
@@ -45,7 +49,7 @@ export function dataCollatorWithPadding(options: CollatorOptions): DataCollator 
         const shape = spec.shape.map((d, axis) =>
           axis === 0 ? features.length : typeof d === 'number' ? d : sizes[d]!,
         );
-        const pad = name === 'input_ids' ? (pad_token_id ?? 0) : padding;
+        const pad = tokenInputs.has(name) ? (pad_token_id ?? 0) : padding;
         return [name, { data: fill(name, spec, values, shape, pad, indices), shape }];
       }),
     );
@@ -71,7 +75,7 @@ function column(
   features: readonly Feature[],
   indices: readonly number[],
 ): Column | undefined {
-  const missing = spec.missing ?? (name === 'attention_mask' ? 1 : undefined);
+  const missing = spec.optional ? undefined : (spec.missing ?? (name === 'attention_mask' ? 1 : undefined));
   const found = features.map((feature) => {
     const fields = feature as Readonly<Record<string, unknown>>;
     const key = [name, ...(renamed[name] ?? [])].find((k) => fields[k] !== undefined && fields[k] !== null);
