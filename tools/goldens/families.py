@@ -17,6 +17,8 @@ from safetensors.torch import save_file
 import transformers as hf
 
 goldens = root / 'packages/models/goldens'
+# Masks are the least number of their dtype, and some models take the softmax in f32, where the least f64 is −∞ and a row of padding not a number.
+torch.finfo = lambda dtype, plain=torch.finfo: plain(torch.float32)
 IGNORED_BELOW = 1e-12  # gradients this far under the largest of all are rounding: written as 0
 
 GPT2 = dict(vocab_size=100, n_embd=32, n_layer=2, n_head=4, n_positions=40, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
@@ -29,10 +31,35 @@ ROBERTA = dict(**SMALL, type_vocab_size=1, layer_norm_eps=1e-5)
 DISTIL = dict(vocab_size=60, dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=20, dropout=0.0, attention_dropout=0.0,
               qa_dropout=0.0, seq_classif_dropout=0.0, attn_implementation='eager')
 
+LLAMA = dict(vocab_size=100, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+             max_position_embeddings=40, rope_theta=100.0, bos_token_id=98, eos_token_id=99, attn_implementation='eager')
+LLAMA3 = dict(rope_type='llama3', factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=10)
+# What the text of 24 tokens of `ropes` is read with: every kind of `rope_scaling`.
+ROPES = {
+    'default': dict(),
+    'linear': dict(rope_scaling=dict(rope_type='linear', factor=2.5)),
+    'dynamic': dict(rope_scaling=dict(rope_type='dynamic', factor=3.0), max_position_embeddings=16),
+    'dynamic, short': dict(rope_scaling=dict(rope_type='dynamic', factor=3.0)),
+    'yarn': dict(rope_scaling=dict(rope_type='yarn', factor=4.0)),
+    'yarn, all keys': dict(rope_scaling=dict(rope_type='yarn', factor=4.0, attention_factor=0.8, beta_fast=2.0, beta_slow=0.5)),
+    'longrope': dict(rope_scaling=dict(rope_type='longrope', factor=4.0, short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.0, 2.0, 3.0, 4.0])),
+    'longrope, short': dict(rope_scaling=dict(rope_type='longrope', factor=1.0, short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.0, 2.0, 3.0, 4.0])),
+    'longrope, original': dict(rope_scaling=dict(rope_type='longrope', short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.0, 2.0, 3.0, 4.0]),
+                               original_max_position_embeddings=10),
+    'llama3': dict(rope_scaling=LLAMA3),
+    'an old name': dict(rope_scaling=dict(type='linear', factor=2.5)),
+}
+
 # name: (model class, configuration, what it is trained on: one of `labels`)
 models = {
     'tiny-gpt2': (hf.GPT2LMHeadModel, hf.GPT2Config(**GPT2), 'tokens'),
     'tiny-gpt2-classifier': (hf.GPT2ForSequenceClassification, hf.GPT2Config(**GPT2, num_labels=3, pad_token_id=0), 'texts'),
+    'tiny-llama': (hf.LlamaForCausalLM, hf.LlamaConfig(**LLAMA, rope_scaling=LLAMA3), 'tokens'),
+    'tiny-llama-classifier': (hf.LlamaForSequenceClassification, hf.LlamaConfig(**{
+        **LLAMA, 'num_key_value_heads': 1, 'num_hidden_layers': 1}, head_dim=6, attention_bias=True, mlp_bias=True, num_labels=3, pad_token_id=0), 'texts'),
+    'tiny-qwen2': (hf.Qwen2ForCausalLM, hf.Qwen2Config(
+        **LLAMA, tie_word_embeddings=True, use_sliding_window=True, sliding_window=9, max_window_layers=1), 'tokens'),
+    'tiny-mistral': (hf.MistralForCausalLM, hf.MistralConfig(**{**LLAMA, 'num_hidden_layers': 1}, sliding_window=9), 'tokens'),
     'tiny-bert-masked-lm': (hf.BertForMaskedLM, hf.BertConfig(**BERT), 'masked'),
     'tiny-bert-untied': (hf.BertForMaskedLM, hf.BertConfig(**BERT, tie_word_embeddings=False), 'masked'),
     'tiny-bert-next-sentence': (hf.BertForNextSentencePrediction, hf.BertConfig(**BERT), 'texts'),
@@ -108,7 +135,7 @@ def golden(name):
     make, config, labelled = models[name]
     generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     torch.manual_seed(1)
-    model = make(config).double()
+    model = windowed(make(config).double())
     with torch.no_grad():
         for key, p in model.named_parameters():
             if not p.requires_grad:
@@ -130,7 +157,7 @@ def golden(name):
     if labelled == 'choices':
         for key in set(batch) - {'labels'}:
             batch[key] = torch.stack([batch[key], batch[key].roll(1, 0)], 1)
-    out = model(**batch, output_hidden_states=True, output_attentions=True, **({'use_cache': False} if config.model_type == 'gpt2' else {}))
+    out = model(**batch, output_hidden_states=True, output_attentions=True, **({'use_cache': False} if config.model_type in DECODERS else {}))
     save(goldens / f'{name}.expected.safetensors', {**batch, **flat(out)})
     if 'loss' not in out:
         return
@@ -138,6 +165,36 @@ def golden(name):
     grads = {key: p.grad for key, p in model.named_parameters() if p.requires_grad}
     floor = IGNORED_BELOW * max(g.abs().max() for g in grads.values())
     save(goldens / f'{name}.gradients.safetensors', {key: torch.where(g.abs() < floor, 0.0, g) for key, g in grads.items()})
+
+
+DECODERS = ['gpt2', 'llama', 'qwen2', 'mistral']
+
+
+def windowed(model):
+    """Qwen2 with the window that its layers have on a GPU; elsewhere this version of its code leaves it out (and says so)."""
+    if model.config.model_type == 'qwen2' and model.config.use_sliding_window:
+        for block in model.model.layers[model.config.max_window_layers:]:
+            def forward(*, attention_mask, cache_position, plain=block.self_attn.forward, **rest):
+                keys = torch.arange(attention_mask.shape[-1])
+                outside = keys <= cache_position[:, None] - model.config.sliding_window
+                mask = attention_mask.masked_fill(outside, torch.finfo(attention_mask.dtype).min)
+                return plain(attention_mask=mask, cache_position=cache_position, **rest)
+            block.self_attn.forward = forward
+    return model
+
+
+def ropes(name):
+    """The logits of a text of 24 tokens with every kind of `rope_scaling`, by the same weights."""
+    ids = torch.randint(1, 97, (1, 24), generator=torch.Generator().manual_seed(5))
+    logits = {}
+    for kind, keys in ROPES.items():
+        # What scales nothing stands in the checkpoint's own configuration.
+        config = hf.LlamaConfig(**{**LLAMA, **keys})
+        model = hf.LlamaForCausalLM.from_pretrained(goldens / name, config=config, attn_implementation='eager').double()
+        with torch.no_grad():
+            logits[kind] = model(input_ids=ids).logits[0, ::4]
+    save(goldens / f'{name}.ropes.safetensors', {'input_ids': ids, **logits})
+    write(goldens / f'{name}.ropes.json', json.dumps(ROPES, indent=2) + '\n')
 
 
 def flat(out):
@@ -149,7 +206,7 @@ def flat(out):
 
 def generation(name, cases):
     """What `generate` writes after prompts of different lengths, padded on the left."""
-    model = models[name][0].from_pretrained(goldens / name, attn_implementation='eager').double().eval()
+    model = windowed(models[name][0].from_pretrained(goldens / name, attn_implementation='eager').double().eval())
     generator = torch.Generator().manual_seed(7)
     lengths = torch.tensor([6, 3, 1])
     mask = (torch.arange(6) >= 6 - lengths[:, None]).long()
@@ -179,3 +236,7 @@ for name in sys.argv[1:] or models:
     golden(name)
     if name == 'tiny-gpt2':
         generation(name, GENERATION)
+    if name in ['tiny-llama', 'tiny-qwen2', 'tiny-mistral']:
+        generation(name, GENERATION[:1] + GENERATION[-1:])
+    if name == 'tiny-llama':
+        ropes(name)

@@ -60,6 +60,7 @@ export function fillConfig<D extends { readonly model_type: string }>(
   for (const [key, usual] of Object.entries(defaults)) {
     const value = merged[key];
     if (value === null && (nullable as readonly string[]).includes(key)) continue;
+    if (key === 'eos_token_id' && Array.isArray(value) && value.every(Number.isInteger)) continue;
     const wanted = usual === null ? 'number' : typeof usual;
     if (typeof value !== wanted || Number.isNaN(value))
       throw new ConfigError(`"${key}" of the configuration is ${JSON.stringify(value)}; it must be a ${wanted}`);

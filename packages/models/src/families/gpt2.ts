@@ -2,40 +2,27 @@
  * GPT-2 (Radford et al. 2019), read from top to bottom: configuration, embeddings, blocks, heads. Names of parameters, keys and outputs are
  * those of Hugging Face's `modeling_gpt2`, so that its checkpoints load as they are.
  */
-import {
-  add,
-  attention,
-  contract,
-  dimValue,
-  equal,
-  iota,
-  min,
-  mod,
-  reshape,
-  ShapeError,
-  slice,
-  sub,
-  where,
-} from '@sinter/ir';
+import { add, attention, iota, reshape, ShapeError, slice } from '@sinter/ir';
 import type { Shape, Tensor } from '@sinter/ir';
-import type { DecodeInputs, Decoded, InputSpec, OutputOptions } from '../architecture.ts';
+import type { InputSpec, OutputOptions } from '../architecture.ts';
 import { checkSizes, fillConfig } from '../config.ts';
 import type { ConfigKeys, ModelConfig } from '../config.ts';
 import { ConfigError } from '../errors.ts';
+import { causalLM, tokenLogits } from '../heads/causal-lm.ts';
+import { withHead } from '../heads/head.ts';
+import { lastTokenClassification } from '../heads/last-token-classification.ts';
+import { maskedLM } from '../heads/masked-lm.ts';
 import { normal } from '../init.ts';
 import { activation } from '../layers/activation.ts';
 import { paddingBias } from '../layers/attention.ts';
 import type { KeyValueCache } from '../layers/cache.ts';
-import { causalBias, nextTokenLabels, nextTokenLoss } from '../layers/causal.ts';
-import { classificationLoss, classLabels } from '../layers/classification.ts';
+import { causalBias } from '../layers/causal.ts';
 import { conv1d } from '../layers/conv1d.ts';
 import { checkIds, embedding } from '../layers/embedding.ts';
 import { layerNorm } from '../layers/layer-norm.ts';
-import { linear } from '../layers/linear.ts';
-import { statesAt } from '../layers/states.ts';
 import { modelClass } from '../model.ts';
 import type { PreTrainedModel } from '../model.ts';
-import type { BaseModelOutput, CausalLMOutput, SequenceClassifierOutput } from '../outputs.ts';
+import type { BaseModelOutput, CausalLMOutput, MaskedLMOutput, SequenceClassifierOutput } from '../outputs.ts';
 import { layer } from '../scope.ts';
 import type { Scope } from '../scope.ts';
 
@@ -59,9 +46,11 @@ const gpt2Defaults = {
   scale_attn_weights: true,
   scale_attn_by_inverse_layer_idx: false,
   tie_word_embeddings: true,
+  /** Whether tokens look to the left only. Hugging Face's GPT-2 always does; see {@link GPT2ForMaskedLM}. */
+  is_causal: true,
   use_cache: true,
   bos_token_id: 50256 as number | null,
-  eos_token_id: 50256 as number | null,
+  eos_token_id: 50256 as number | readonly number[] | null,
   /** What classifiers take for padding; `null`: nothing is. */
   pad_token_id: null as number | null,
 };
@@ -108,9 +97,10 @@ export const gpt2Model = layer(
     const { input_ids, attention_mask } = inputs;
     const { cache } = options;
     checkIds({ input_ids, ...(!cache && { attention_mask }) });
-    const causal = causalBias(input_ids.shape[1]!, cache);
-    const bias = attention_mask ? (add(causal, paddingBias(attention_mask)) as Tensor) : causal;
-    const hidden_states = [embeddings(scope, config, inputs)];
+    const causal = config.is_causal ? causalBias(input_ids.shape[1]!, cache) : undefined;
+    const padding = attention_mask && paddingBias(attention_mask);
+    const bias = causal && padding ? (add(causal, padding) as Tensor) : (causal ?? padding);
+    const hidden_states = [embeddings(scope, config, inputs).embedded];
     const attentions: Tensor[] = [];
     for (let i = 0; i < config.n_layer; i++) {
       const place = scope.at('h', i);
@@ -129,23 +119,24 @@ export const gpt2Model = layer(
   },
 );
 
-const embeddings = layer((scope, config: GPT2Config, inputs: GPT2Inputs): Tensor => {
+const embeddings = layer((scope, config: GPT2Config, inputs: GPT2Inputs): { readonly embedded: Tensor } => {
   const { n_positions, n_embd } = config;
   const { input_ids, position_ids = iota([input_ids.shape[1]!], 0) } = inputs;
+  const init = normal(config.initializer_range);
   const length = input_ids.shape[1]!;
   if (typeof length === 'number' && length > n_positions)
     throw new ShapeError(
       `${length} tokens are more than the ${n_positions} positions of this model (n_positions); cut the texts (truncation: true)`,
     );
   const sum = add(
-    words(scope, config).of(input_ids),
-    embedding(scope.at('wpe'), position_ids, n_positions, n_embd, normal(config.initializer_range)),
+    embedding(scope.at('wte'), input_ids, config.vocab_size, n_embd, init),
+    embedding(scope.at('wpe'), position_ids, n_positions, n_embd, init),
   ) as Tensor;
-  return scope.dropout(sum, config.embd_pdrop);
+  return { embedded: scope.dropout(sum, config.embd_pdrop) };
 });
 
 interface BlockOptions {
-  /** Added to the scores. */ readonly bias: Tensor;
+  /** Added to the scores. */ readonly bias: Tensor | undefined;
   /** The number of the block. */ readonly index: number;
   /** The tokens that were read before. */ readonly cache: KeyValueCache | undefined;
 }
@@ -158,8 +149,13 @@ const block = layer(
     options: BlockOptions,
   ): { readonly hidden: Tensor; readonly probs: Tensor } => {
     const { layer_norm_epsilon: eps, resid_pdrop } = config;
-    const { context, probs } = selfAttention(scope.at('attn'), config, layerNorm(scope.at('ln_1'), x, eps), options);
-    const attended = add(x, scope.dropout(context, resid_pdrop)) as Tensor;
+    const { attended: read, probs } = selfAttention(
+      scope.at('attn'),
+      config,
+      layerNorm(scope.at('ln_1'), x, eps),
+      options,
+    );
+    const attended = add(x, scope.dropout(read, resid_pdrop)) as Tensor;
     const fed = feedForward(scope.at('mlp'), config, layerNorm(scope.at('ln_2'), attended, eps));
     return { hidden: add(attended, scope.dropout(fed, resid_pdrop)) as Tensor, probs };
   },
@@ -171,7 +167,7 @@ const selfAttention = layer(
     config: GPT2Config,
     x: Tensor,
     { bias, index, cache }: BlockOptions,
-  ): { readonly context: Tensor; readonly probs: Tensor } => {
+  ): { readonly attended: Tensor; readonly context: Tensor; readonly probs: Tensor } => {
     const { n_embd, n_head, attn_pdrop, initializer_range } = config;
     const [batch, seq] = x.shape as [Shape[number], Shape[number]];
     const size = n_embd / n_head;
@@ -183,12 +179,13 @@ const selfAttention = layer(
     const scale =
       (config.scale_attn_weights ? size ** -0.5 : 1) / (config.scale_attn_by_inverse_layer_idx ? index + 1 : 1);
     const withOlder = (name: string, now: Tensor): Tensor => cache?.extend(scope, name, now) ?? now;
-    const { context, probs } = attention(part(0), withOlder('key', part(1)), withOlder('value', part(2)), {
-      bias,
+    const { context: heads, probs } = attention(part(0), withOlder('key', part(1)), withOlder('value', part(2)), {
+      ...(bias && { bias }),
       scale,
       dropout: (p) => scope.dropout(p, attn_pdrop),
     });
-    return { context: conv1d(scope.at('c_proj'), reshape(context, x.shape), n_embd, residual(config)), probs };
+    const context = reshape(heads, x.shape);
+    return { attended: conv1d(scope.at('c_proj'), context, n_embd, residual(config)), context, probs };
   },
 );
 
@@ -203,133 +200,70 @@ function residual({ initializer_range, n_layer }: GPT2Config): ReturnType<typeof
   return normal(initializer_range / Math.sqrt(2 * n_layer));
 }
 
-/** The table of words: it embeds ids, and, where it is tied, tells how well each word fits a state. */
-function words(
-  scope: Scope,
-  { vocab_size, n_embd, initializer_range }: GPT2Config,
-): { readonly of: (ids: Ids) => Tensor; readonly fit: (x: Tensor) => Tensor } {
-  const place = scope.at('wte');
-  return {
-    of: (ids) => embedding(place, ids, vocab_size, n_embd, normal(initializer_range)),
-    fit: (x) => contract('bsh,vh->bsv', x, place.param('weight', [vocab_size, n_embd], normal(initializer_range))),
-  };
-}
-
-// ---- the next token
-
-/** What {@link gpt2LMHeadModel} takes: GPT-2's inputs, and labels if a loss is wanted: the ids themselves, −100 where one does not count. */
-export type GPT2LMHeadInputs = GPT2Inputs & {
-  /** `i32 [batch, seq]`. */
-  readonly labels?: Ids | undefined;
-};
-
-/** GPT-2 that predicts the next token: `scope` is where `transformer` lies, and `lm_head` where that is not tied. */
-export const gpt2LMHeadModel = layer(
-  (scope, config: GPT2Config, inputs: GPT2LMHeadInputs, options: OutputOptions = {}): CausalLMOutput => {
-    const { labels, ...rest } = inputs;
-    const { last_hidden_state, ...more } = gpt2Model(scope.at('transformer'), config, rest, options);
-    const logits = nextTokenLogits(scope, config, last_hidden_state);
-    return { ...(labels && { loss: nextTokenLoss(logits, labels) }), logits, ...more };
-  },
-);
-
-/** More tokens after those in the cache: `scope` is that of {@link gpt2LMHeadModel}. */
-export function gpt2Decode(scope: Scope, config: GPT2Config, inputs: DecodeInputs, cache: KeyValueCache): Decoded {
-  const { last_hidden_state } = gpt2Model(scope.at('transformer'), config, inputs, { cache });
-  return { states: last_hidden_state, logits: (states) => nextTokenLogits(scope, config, states) };
-}
-
-function nextTokenLogits(scope: Scope, config: GPT2Config, states: Tensor): Tensor {
-  if (config.tie_word_embeddings) return words(scope.at('transformer'), config).fit(states);
-  const init = normal(config.initializer_range);
-  return linear(scope.at('lm_head'), states, config.vocab_size, { bias: false, init });
-}
-
-// ---- sequence classification
-
-/** What {@link gpt2ForSequenceClassification} takes: GPT-2's inputs, and labels as BERT's classifier takes them. */
-export type GPT2ForSequenceClassificationInputs = GPT2Inputs & {
-  /** `i32 [batch]`, or reals; see `classLabels`. */
-  readonly labels?: Tensor | undefined;
-};
-
-/** GPT-2 with a linear classifier on the last token that is no padding: `scope` is where `transformer` and `score` lie. */
-export const gpt2ForSequenceClassification = layer(
-  (
-    scope,
-    config: GPT2Config,
-    inputs: GPT2ForSequenceClassificationInputs,
-    options: OutputOptions = {},
-  ): SequenceClassifierOutput => {
-    const { labels, ...rest } = inputs;
-    const { last_hidden_state, ...more } = gpt2Model(scope.at('transformer'), config, rest, options);
-    const last = lastTokens(last_hidden_state, rest.input_ids, config.pad_token_id);
-    const logits = linear(scope.at('score'), last, config.num_labels, {
-      bias: false,
-      init: normal(config.initializer_range),
-    });
-    return { ...(labels && { loss: classificationLoss(config, logits, labels) }), logits, ...more };
-  },
-);
-
-/** The state `[batch, size]` of each text's last token before its first padding. */
-function lastTokens(states: Tensor, ids: Ids, pad_token_id: number | null): Tensor {
-  const length = dimValue(states.shape[1]!, 'i32');
-  const end = pad_token_id === null ? length : firstOf(ids, pad_token_id);
-  // A text that begins with padding counts to its end, as in Python.
-  const last = mod(add(sub(end as Ids, 1), length) as Ids, length);
-  return statesAt(states, last as Ids);
-}
-
-/** Where an id stands first in each row, or the length of the row. */
-function firstOf(ids: Ids, id: number): Ids {
-  const length = dimValue(ids.shape[1]!, 'i32') as Ids;
-  return min(where(equal(ids, id), iota(ids.shape, 1), length) as Ids, { axes: 1 }) as Ids;
-}
-
 // ---- the classes by which users know them
 
-function gpt2Inputs(config: GPT2Config): Record<'input_ids' | 'attention_mask', InputSpec> {
-  const ids = { shape: ['batch', 'seq'], dtype: 'i32' } as const;
-  return { input_ids: { ...ids, below: config.vocab_size }, attention_mask: { ...ids, missing: 1 } };
-}
-
-const gpt2 = {
+const base = {
+  name: 'GPT2Model',
   model_type: 'gpt2',
   base_model_prefix: 'transformer',
   config: gpt2Config,
+  inputs(config: GPT2Config): Readonly<Record<'input_ids' | 'attention_mask', InputSpec>> {
+    const ids = { shape: ['batch', 'seq'], dtype: 'i32' } as const;
+    return { input_ids: { ...ids, below: config.vocab_size }, attention_mask: { ...ids, missing: 1 } };
+  },
   dims: (config: GPT2Config) => ({ seq: config.n_positions }),
   // Buffers that older checkpoints carry, and the head where it is tied.
   not_parameters: /(^|\.)h\.\d+\.attn\.(bias|masked_bias)$|^lm_head\.weight$/,
+  build: gpt2Model,
 };
 
+function logits(scope: Scope, config: GPT2Config, states: Tensor): Tensor {
+  const { tie_word_embeddings: tied, vocab_size, initializer_range } = config;
+  return tokenLogits(scope, states, { words: 'transformer.wte', tied, vocab_size, init: normal(initializer_range) });
+}
+
+/** A configuration whose tokens look the way that a model needs. */
+function looking(is_causal: boolean, name: string) {
+  return (keys: ConfigKeys = {}, overrides: ConfigKeys = {}): GPT2Config => {
+    const config = gpt2Config({ is_causal, ...keys }, overrides);
+    if (config.is_causal === is_causal) return config;
+    const how = is_causal ? 'must not see the token that it predicts' : 'reads the tokens on both sides';
+    throw new ConfigError(`is_causal is ${config.is_causal}: a ${name} ${how}; it must be ${is_causal}`);
+  };
+}
+
 /** GPT-2 without a head. */
-export const GPT2Model = modelClass({
-  ...gpt2,
-  name: 'GPT2Model',
-  inputs: gpt2Inputs,
-  build: gpt2Model,
-});
+export const GPT2Model = modelClass(base);
 /** A GPT-2 without a head. */
 export type GPT2Model = PreTrainedModel<GPT2Config, BaseModelOutput>;
 
 /** GPT-2 that predicts the next token. */
-export const GPT2LMHeadModel = modelClass({
-  ...gpt2,
-  name: 'GPT2LMHeadModel',
-  inputs: (config) => ({ ...gpt2Inputs(config), labels: nextTokenLabels(config.vocab_size) }),
-  build: gpt2LMHeadModel,
-  decode: gpt2Decode,
-});
+export const GPT2LMHeadModel = modelClass(
+  causalLM(
+    { ...base, config: looking(true, 'GPT2LMHeadModel') },
+    { name: 'GPT2LMHeadModel', model: gpt2Model, logits },
+  ),
+);
 /** A GPT-2 that predicts the next token. */
 export type GPT2LMHeadModel = PreTrainedModel<GPT2Config, CausalLMOutput>;
 
-/** GPT-2 that tells which class a text belongs to. */
-export const GPT2ForSequenceClassification = modelClass({
-  ...gpt2,
-  name: 'GPT2ForSequenceClassification',
-  inputs: (config) => ({ ...gpt2Inputs(config), labels: classLabels(config) }),
-  build: gpt2ForSequenceClassification,
-});
+/**
+ * GPT-2 that tells which tokens stand where others are masked: its tokens look both ways. Hugging Face has no such class; its folders
+ * say `"is_causal": false`, so that no other class reads them as if their tokens looked to the left.
+ */
+export const GPT2ForMaskedLM = modelClass(
+  withHead(
+    { ...base, config: looking(false, 'GPT2ForMaskedLM') },
+    'GPT2ForMaskedLM',
+    maskedLM((scope, config, { last_hidden_state }) => logits(scope, config, last_hidden_state)),
+  ),
+);
+/** A GPT-2 that tells masked tokens. */
+export type GPT2ForMaskedLM = PreTrainedModel<GPT2Config, MaskedLMOutput>;
+
+/** GPT-2 that tells which class a text belongs to, by its last token that is no padding. */
+export const GPT2ForSequenceClassification = modelClass(
+  withHead(base, 'GPT2ForSequenceClassification', lastTokenClassification()),
+);
 /** A GPT-2 that classifies. */
 export type GPT2ForSequenceClassification = PreTrainedModel<GPT2Config, SequenceClassifierOutput>;

@@ -28,14 +28,14 @@ export type Logits<C extends ModelConfig, B> = (scope: Scope, config: C, base: B
 
 /** A head with logits of one kind, and `labels` for them. */
 export function logitsHead<C extends ModelConfig, B>(
-  logits: Logits<C, B>,
+  logits: (...args: [...Parameters<Logits<C, B>>, inputs: ModelInputs]) => Tensor,
   labels: (config: C) => InputSpec,
   loss: (config: C, logits: Tensor, labels: Tensor) => Tensor,
 ): Head<C, B, { readonly loss?: Tensor; readonly logits: Tensor }> {
   return {
     inputs: (config, told) => ({ ...told, labels: labels(config) }),
     build(scope, config, base, inputs) {
-      const made = logits(scope, config, base);
+      const made = logits(scope, config, base, inputs);
       return { ...(inputs['labels'] && { loss: loss(config, made, inputs['labels']) }), logits: made };
     },
   };

@@ -1,21 +1,38 @@
 /** What models share that predict the next token: they look to the left only, and each token is the label of the one before. */
-import { add, crossEntropy, full, iota, less, pad, sameShape, ShapeError, showShape, slice, where } from '@sinter/ir';
+import {
+  add,
+  crossEntropy,
+  full,
+  iota,
+  less,
+  lessEqual,
+  or,
+  pad,
+  sameShape,
+  ShapeError,
+  showShape,
+  slice,
+  where,
+} from '@sinter/ir';
 import type { Dim, Shape, Tensor } from '@sinter/ir';
 import type { InputSpec } from '../architecture.ts';
-import { leastF32 } from './attention.ts';
 import type { KeyValueCache } from './cache.ts';
 
 /** The label that does not count. */
 const ignored = -100;
 
 /**
- * What is added to scores so that no position sees a later one: 0, and the least `f32` where the key is later; `[seq, seq]`, or `[seq, total]` with
- * a cache, whose tokens stand before these.
+ * What is added to scores so that no position sees a later one: 0, and −∞ where it does not see the key; `[seq, seq]`, or `[seq, total]` with
+ * a cache, whose tokens stand before these. With a `window` (Beltagy et al. 2020) a position sees so many tokens, itself and those before it. It always
+ * sees itself, so no row is without a score.
  */
-export function causalBias(seq: Dim, cache?: Pick<KeyValueCache, 'at' | 'total'>): Tensor {
+export function causalBias(seq: Dim, cache?: Pick<KeyValueCache, 'at' | 'total'>, window?: number): Tensor {
   const shape = [seq, cache?.total ?? seq];
+  const key = iota(shape, 1);
   const position = cache ? (add(iota(shape, 0), cache.at) as Tensor<Shape, 'i32'>) : iota(shape, 0);
-  return where(less(position, iota(shape, 1)), full([], leastF32), full([], 0)) as Tensor;
+  const later = less(position, key);
+  const hidden = window === undefined ? later : or(later, lessEqual(add(key, window) as typeof position, position));
+  return where(hidden as Tensor<Shape, 'bool'>, full([], -Infinity), full([], 0)) as Tensor;
 }
 
 /** The labels of a model that predicts the next token: those are the ids themselves. */
