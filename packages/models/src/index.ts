@@ -68,9 +68,16 @@ export { classificationLoss, classLabels } from './layers/classification.ts';
 export { embedding } from './layers/embedding.ts';
 export type { FeedForwardOptions } from './layers/feed-forward.ts';
 export { feedForward } from './layers/feed-forward.ts';
+export type { GatedFeedForwardOptions } from './layers/gated-feed-forward.ts';
+export { gatedFeedForward } from './layers/gated-feed-forward.ts';
 export { layerNorm } from './layers/layer-norm.ts';
 export type { LinearOptions } from './layers/linear.ts';
 export { linear } from './layers/linear.ts';
+export { rmsNorm } from './layers/rms-norm.ts';
+export type { Rope, RopeOptions, RopeScaling } from './layers/rope-scaling.ts';
+export { rope } from './layers/rope-scaling.ts';
+export type { Turn } from './layers/rotary.ts';
+export { rotary } from './layers/rotary.ts';
 export { firstState, statesAt } from './layers/states.ts';
 export type {
   Architecture,
@@ -96,6 +103,7 @@ export type {
   Seq2SeqLayerOutputs,
   Seq2SeqLMOutput,
   Seq2SeqModelOutput,
+  Seq2SeqSequenceClassifierOutput,
   SequenceClassifierOutput,
   TokenClassifierOutput,
 } from './outputs.ts';
@@ -112,28 +120,58 @@ export type { BertConfig, BertInputs } from './families/bert.ts';
 export {
   bertConfig,
   BertForMaskedLM,
+  BertForMultipleChoice,
+  BertForNextSentencePrediction,
+  BertForPreTraining,
+  BertForQuestionAnswering,
   BertForSequenceClassification,
   BertForTokenClassification,
   BertModel,
   bertModel,
 } from './families/bert.ts';
-export type {
-  GPT2Config,
-  GPT2ForSequenceClassificationInputs,
-  GPT2Inputs,
-  GPT2LMHeadInputs,
-  GPT2Options,
-} from './families/gpt2.ts';
+export type { DistilBertConfig, DistilBertInputs } from './families/distilbert.ts';
+export {
+  distilBertConfig,
+  DistilBertForMaskedLM,
+  DistilBertForMultipleChoice,
+  DistilBertForQuestionAnswering,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+  distilBertModel,
+} from './families/distilbert.ts';
+export type { RobertaConfig, RobertaInputs } from './families/roberta.ts';
+export {
+  robertaConfig,
+  RobertaForMaskedLM,
+  RobertaForMultipleChoice,
+  RobertaForQuestionAnswering,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+  RobertaModel,
+  robertaModel,
+} from './families/roberta.ts';
+export type { GPT2Config, GPT2Inputs, GPT2Options } from './families/gpt2.ts';
 export {
   gpt2Config,
-  gpt2Decode,
+  GPT2ForMaskedLM,
   GPT2ForSequenceClassification,
-  gpt2ForSequenceClassification,
   GPT2LMHeadModel,
-  gpt2LMHeadModel,
   GPT2Model,
   gpt2Model,
 } from './families/gpt2.ts';
+export type { DecoderConfig } from './families/decoder.ts';
+export type { LlamaConfig } from './families/llama.ts';
+export { llamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, LlamaModel } from './families/llama.ts';
+export type { MistralConfig } from './families/mistral.ts';
+export {
+  mistralConfig,
+  MistralForCausalLM,
+  MistralForSequenceClassification,
+  MistralModel,
+} from './families/mistral.ts';
+export type { Qwen2Config } from './families/qwen2.ts';
+export { qwen2Config, Qwen2ForCausalLM, Qwen2ForSequenceClassification, Qwen2Model } from './families/qwen2.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
 export {
   AutoConfig,
@@ -149,7 +187,10 @@ export {
   AutoModelForTokenClassification,
 } from './registry.ts';
 export type { GenerationConfig } from './generation/config.ts';
-export type { GenerateOptions, Generator, GeneratorOptions } from './generation/generator.ts';
+export type { GenerateOptions, GenerateOutput } from './generation/generate.ts';
+export type { ModelGenerateOptions, StreamOptions } from './generation/of-model.ts';
+export type { Decoder } from './generation/stop-strings.ts';
+export type { Generator, GeneratorOptions } from './generation/generator.ts';
 export { generator } from './generation/generator.ts';
 export type { Call, CallOptions } from './pipelines/call.ts';
 export { PipelineError } from './pipelines/errors.ts';

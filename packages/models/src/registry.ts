@@ -5,13 +5,40 @@ import type { Architecture, ModelOutputs } from './architecture.ts';
 import { readConfig } from './config.ts';
 import type { ConfigKeys, ModelConfig } from './config.ts';
 import { ConfigError } from './errors.ts';
+import { BartForConditionalGeneration, BartForSequenceClassification, BartModel } from './families/bart.ts';
 import {
   BertForMaskedLM,
+  BertForMultipleChoice,
+  BertForNextSentencePrediction,
+  BertForPreTraining,
+  BertForQuestionAnswering,
   BertForSequenceClassification,
   BertForTokenClassification,
   BertModel,
 } from './families/bert.ts';
-import { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './families/gpt2.ts';
+import {
+  DistilBertForMaskedLM,
+  DistilBertForMultipleChoice,
+  DistilBertForQuestionAnswering,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+} from './families/distilbert.ts';
+import {
+  RobertaForMaskedLM,
+  RobertaForMultipleChoice,
+  RobertaForQuestionAnswering,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+  RobertaModel,
+} from './families/roberta.ts';
+import { GPT2ForMaskedLM, GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './families/gpt2.ts';
+import { LlamaForCausalLM, LlamaForSequenceClassification, LlamaModel } from './families/llama.ts';
+import { MistralForCausalLM, MistralForSequenceClassification, MistralModel } from './families/mistral.ts';
+import { Qwen2ForCausalLM, Qwen2ForSequenceClassification, Qwen2Model } from './families/qwen2.ts';
+import { MarianModel, MarianMTModel } from './families/marian.ts';
+import { T5ForConditionalGeneration, T5Model } from './families/t5.ts';
+import { TransformerForConditionalGeneration, TransformerModel } from './families/transformer.ts';
 import { splitOptions } from './model.ts';
 import type { FromPretrainedModelOptions, PreTrainedModel } from './model.ts';
 import type {
@@ -24,19 +51,60 @@ import type {
   QuestionAnsweringModelOutput,
   Seq2SeqLMOutput,
   Seq2SeqModelOutput,
+  Seq2SeqSequenceClassifierOutput,
   SequenceClassifierOutput,
   TokenClassifierOutput,
 } from './outputs.ts';
 
 /** The classes of every family, by `model_type` and by what the model is for. A family has some of them. */
 const families = {
+  bart: {
+    base: BartModel,
+    sequenceClassification: BartForSequenceClassification,
+    seq2SeqLM: BartForConditionalGeneration,
+  },
   bert: {
     base: BertModel,
+    preTraining: BertForPreTraining,
     maskedLM: BertForMaskedLM,
+    nextSentencePrediction: BertForNextSentencePrediction,
     sequenceClassification: BertForSequenceClassification,
     tokenClassification: BertForTokenClassification,
+    questionAnswering: BertForQuestionAnswering,
+    multipleChoice: BertForMultipleChoice,
   },
-  gpt2: { base: GPT2Model, sequenceClassification: GPT2ForSequenceClassification, causalLM: GPT2LMHeadModel },
+  roberta: {
+    base: RobertaModel,
+    maskedLM: RobertaForMaskedLM,
+    sequenceClassification: RobertaForSequenceClassification,
+    tokenClassification: RobertaForTokenClassification,
+    questionAnswering: RobertaForQuestionAnswering,
+    multipleChoice: RobertaForMultipleChoice,
+  },
+  distilbert: {
+    base: DistilBertModel,
+    maskedLM: DistilBertForMaskedLM,
+    sequenceClassification: DistilBertForSequenceClassification,
+    tokenClassification: DistilBertForTokenClassification,
+    questionAnswering: DistilBertForQuestionAnswering,
+    multipleChoice: DistilBertForMultipleChoice,
+  },
+  gpt2: {
+    base: GPT2Model,
+    sequenceClassification: GPT2ForSequenceClassification,
+    causalLM: GPT2LMHeadModel,
+    maskedLM: GPT2ForMaskedLM,
+  },
+  llama: { base: LlamaModel, sequenceClassification: LlamaForSequenceClassification, causalLM: LlamaForCausalLM },
+  mistral: {
+    base: MistralModel,
+    sequenceClassification: MistralForSequenceClassification,
+    causalLM: MistralForCausalLM,
+  },
+  qwen2: { base: Qwen2Model, sequenceClassification: Qwen2ForSequenceClassification, causalLM: Qwen2ForCausalLM },
+  marian: { base: MarianModel, seq2SeqLM: MarianMTModel },
+  t5: { base: T5Model, seq2SeqLM: T5ForConditionalGeneration },
+  transformer: { base: TransformerModel, seq2SeqLM: TransformerForConditionalGeneration },
 } satisfies Readonly<Record<string, Family>>;
 
 /** What each kind of model gives. */
@@ -45,7 +113,7 @@ interface Tasks {
   preTraining: ForPreTrainingOutput;
   maskedLM: MaskedLMOutput;
   nextSentencePrediction: NextSentencePredictorOutput;
-  sequenceClassification: SequenceClassifierOutput;
+  sequenceClassification: SequenceClassifierOutput | Seq2SeqSequenceClassifierOutput;
   tokenClassification: TokenClassifierOutput;
   questionAnswering: QuestionAnsweringModelOutput;
   multipleChoice: MultipleChoiceModelOutput;
@@ -56,7 +124,7 @@ type Task = keyof Tasks;
 
 /** A class of any configuration; what it is called with is checked when it is. */
 interface AnyClass<O extends ModelOutputs> {
-  readonly architecture: Pick<Architecture<never, O>, 'name' | 'model_type'> & {
+  readonly architecture: Pick<Architecture<never, O>, 'name' | 'model_type' | 'decode'> & {
     config(keys: ConfigKeys, overrides?: ConfigKeys): ModelConfig;
   };
   from_pretrained(folderOrId: string, options?: object): Promise<PreTrainedModel<ModelConfig, O>>;
@@ -91,7 +159,7 @@ export const AutoModelForNextSentencePrediction = autoClass(
 );
 
 /** A model that classifies texts, of any family. */
-export type AutoModelForSequenceClassification = PreTrainedModel<ModelConfig, SequenceClassifierOutput>;
+export type AutoModelForSequenceClassification = PreTrainedModel<ModelConfig, Tasks['sequenceClassification']>;
 /** Loads a classifier of texts, of whatever family a checkpoint is of. */
 export const AutoModelForSequenceClassification = autoClass(
   'sequenceClassification',
@@ -181,4 +249,13 @@ function familyOf(config: ConfigKeys, where: string): Family {
   throw new ConfigError(
     `the configuration of '${where}' has ${found}; supported are ${Object.keys(families).join(', ')}`,
   );
+}
+
+/** The classes of a family that write texts; of all families if there is none of that name. */
+export function writingClasses(model_type: string): string[] {
+  const all = Object.values<Family>(families).flatMap((family) => Object.values<AnyClass<ModelOutputs>>(family));
+  const names = (of: readonly AnyClass<ModelOutputs>[]): string[] =>
+    of.flatMap(({ architecture }) => (architecture.decode ? [architecture.name] : []));
+  const own = names(all.filter(({ architecture }) => architecture.model_type === model_type));
+  return own.length > 0 ? own : names(all);
 }
