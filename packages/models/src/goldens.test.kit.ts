@@ -1,10 +1,15 @@
 /** Reads the goldens and compares with them, as tools/goldens/README.md says. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Graph, Tensor, TensorData } from '@sinter/ir';
 import { gradients, graph } from '@sinter/ir';
 import { expect } from 'vitest';
 import { readSafetensors } from './checkpoint/safetensors.ts';
+import type { ModelOutputs } from './architecture.ts';
+import type { ModelConfig } from './config.ts';
+import * as all from './index.ts';
+import type { ModelClass } from './model.ts';
 
 /** The folder of goldens. */
 export const goldens = fileURLToPath(new URL('../goldens/', import.meta.url));
@@ -20,6 +25,32 @@ export async function golden(name: string): Promise<Record<string, TensorData>> 
     all[tensor] = file.info(tensor).dtype === 'i32' ? await file.readI32(tensor) : await file.readF32(tensor);
   await file.close();
   return all;
+}
+
+/** A model in the folder of goldens. */
+export interface GoldenModel {
+  /** The name of its folder. */
+  readonly name: string;
+  readonly model_type: string;
+  /** The class that its configuration names. */
+  readonly model: ModelClass<ModelConfig, ModelOutputs>;
+  /** Which files stand beside it. */
+  readonly has: { readonly expected: boolean; readonly gradients: boolean };
+}
+
+/** The models of these families in the folder of goldens. */
+export function goldenModels(families: readonly string[]): GoldenModel[] {
+  return readdirSync(goldens).flatMap((name) => {
+    const path = join(goldens, name, 'config.json');
+    if (!existsSync(path)) return [];
+    const config = JSON.parse(readFileSync(path, 'utf8')) as { model_type: string; architectures: [string] };
+    const { model_type, architectures } = config;
+    if (!families.includes(model_type)) return [];
+    const model = (all as Readonly<Record<string, unknown>>)[architectures[0]] as GoldenModel['model'] | undefined;
+    if (!model) throw new Error(`${path} names ${architectures[0]}, which is no class of this package`);
+    const has = (what: string) => existsSync(join(goldens, `${name}.${what}.safetensors`));
+    return [{ name, model_type, model, has: { expected: has('expected'), gradients: has('gradients') } }];
+  });
 }
 
 /** Some of a record's tensors. */

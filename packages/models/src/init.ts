@@ -8,7 +8,9 @@ export type Init =
   | { readonly kind: 'constant'; readonly value: number }
   /** `zeroRow`: a row that is 0 instead, as for the padding token. */
   | { readonly kind: 'normal'; readonly std: number; readonly zeroRow?: number | undefined }
-  | { readonly kind: 'uniform'; readonly low: number; readonly high: number };
+  | { readonly kind: 'uniform'; readonly low: number; readonly high: number }
+  /** Values that are known, row-major. */
+  | { readonly kind: 'given'; readonly values: Float32Array };
 
 /** All 0. */
 export const zeros: Init = { kind: 'constant', value: 0 };
@@ -34,6 +36,9 @@ export function initialise(
   switch (init.kind) {
     case 'constant':
       return data.fill(init.value);
+    case 'given':
+      data.set(init.values);
+      return data;
     case 'uniform':
       eachPair(data.length, hash(name), seed, (i, a, b) => {
         data[i] = init.low + (init.high - init.low) * a;

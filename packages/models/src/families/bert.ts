@@ -10,6 +10,10 @@ import type { ConfigKeys, ModelConfig } from '../config.ts';
 import { ConfigError } from '../errors.ts';
 import { withHead } from '../heads/head.ts';
 import { maskedLM, wordLogits } from '../heads/masked-lm.ts';
+import { multipleChoice } from '../heads/multiple-choice.ts';
+import { nextSentence } from '../heads/next-sentence.ts';
+import { preTraining } from '../heads/pre-training.ts';
+import { questionAnswering } from '../heads/question-answering.ts';
 import { sequenceClassification } from '../heads/sequence-classification.ts';
 import { tokenClassification } from '../heads/token-classification.ts';
 import { normal } from '../init.ts';
@@ -26,7 +30,11 @@ import type { PreTrainedModel } from '../model.ts';
 import type {
   BaseModelOutput,
   BaseModelOutputWithPooling,
+  ForPreTrainingOutput,
   MaskedLMOutput,
+  MultipleChoiceModelOutput,
+  NextSentencePredictorOutput,
+  QuestionAnsweringModelOutput,
   SequenceClassifierOutput,
   TokenClassifierOutput,
 } from '../outputs.ts';
@@ -35,7 +43,8 @@ import type { Scope } from '../scope.ts';
 
 // ---- configuration
 
-const bertDefaults = {
+/** The defaults: those of bert-base. */
+export const bertDefaults = {
   model_type: 'bert',
   vocab_size: 30522,
   hidden_size: 768,
@@ -63,7 +72,13 @@ export type BertConfig = ModelConfig & Readonly<typeof bertDefaults>;
 
 /** A configuration from the keys of a `config.json` and from keys that replace them. @throws ConfigError */
 export function bertConfig(keys: ConfigKeys = {}, overrides: ConfigKeys = {}): BertConfig {
-  const config = fillConfig(bertDefaults, ['pad_token_id', 'classifier_dropout'], keys, overrides);
+  return checkBertConfig(fillConfig(bertDefaults, bertNullable, keys, overrides));
+}
+/** The keys that may be `null`. */
+export const bertNullable = ['pad_token_id', 'classifier_dropout'] as const;
+
+/** The configuration, if a BERT can be made of it. @throws ConfigError */
+export function checkBertConfig<C extends BertConfig>(config: C): C {
   checkSizes(config, [
     'vocab_size',
     'hidden_size',
@@ -74,13 +89,13 @@ export function bertConfig(keys: ConfigKeys = {}, overrides: ConfigKeys = {}): B
     'type_vocab_size',
   ]);
   activation(config.hidden_act);
-  const { hidden_size, num_attention_heads, position_embedding_type } = config;
+  const { hidden_size, num_attention_heads, position_embedding_type, model_type } = config;
   if (hidden_size % num_attention_heads !== 0)
     throw new ConfigError(`hidden_size ${hidden_size} is no multiple of num_attention_heads ${num_attention_heads}`);
   if (position_embedding_type !== 'absolute')
     throw new ConfigError(`position_embedding_type "${position_embedding_type}" is not supported; only "absolute" is`);
   if (config['is_decoder'] === true)
-    throw new ConfigError('is_decoder is set: a BERT that looks to the left only is not supported');
+    throw new ConfigError(`is_decoder is set: a "${model_type}" that looks to the left only is not supported`);
   return config;
 }
 
@@ -100,21 +115,26 @@ export type BertInputs = {
   readonly position_ids?: Ids | undefined;
 };
 
+/** The options of {@link bertStates}. */
+export interface BertOptions extends OutputOptions {
+  /** The position whose embedding is not trained. Default: none. */
+  readonly padding_position?: number;
+}
+
 /** BERT without a head: `scope` is where `embeddings`, `encoder` and `pooler` lie. */
 export const bertModel = layer(
   (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BaseModelOutputWithPooling => {
-    const { last_hidden_state, ...layers } = bertStates(scope, config, inputs, options);
-    return { last_hidden_state, pooler_output: pooler(scope.at('pooler'), config, last_hidden_state), ...layers };
+    return withPooler(scope, config, bertStates(scope, config, inputs, options));
   },
 );
 
 /** BERT without a head and without a pooler, as heads use it that look at tokens. */
 export const bertStates = layer(
-  (scope, config: BertConfig, inputs: BertInputs, options: OutputOptions = {}): BaseModelOutput => {
+  (scope, config: BertConfig, inputs: BertInputs, options: BertOptions = {}): BaseModelOutput => {
     const { input_ids, attention_mask, token_type_ids } = inputs;
     checkIds({ input_ids, attention_mask, token_type_ids });
     const bias = attention_mask && paddingBias(attention_mask);
-    const hidden_states = [embeddings(scope.at('embeddings'), config, inputs)];
+    const hidden_states = [embeddings(scope.at('embeddings'), config, inputs, options.padding_position)];
     const attentions: Tensor[] = [];
     for (let i = 0; i < config.num_hidden_layers; i++) {
       const place = scope.at('encoder', 'layer', i);
@@ -132,7 +152,7 @@ export const bertStates = layer(
   },
 );
 
-const embeddings = layer((scope, config: BertConfig, inputs: BertInputs): Tensor => {
+const embeddings = layer((scope, config: BertConfig, inputs: BertInputs, padding_position?: number): Tensor => {
   const { hidden_size, vocab_size, type_vocab_size, max_position_embeddings, pad_token_id } = config;
   const {
     input_ids,
@@ -144,14 +164,13 @@ const embeddings = layer((scope, config: BertConfig, inputs: BertInputs): Tensor
     throw new ShapeError(
       `${length} tokens are more than the ${max_position_embeddings} positions of this model (max_position_embeddings); cut the texts (truncation: true)`,
     );
-  const words = normal(config.initializer_range, { zeroRow: pad_token_id ?? undefined });
-  const sum = add(
-    add(
-      embedding(scope.at('word_embeddings'), input_ids, vocab_size, hidden_size, words, pad_token_id),
-      embedding(scope.at('position_embeddings'), position_ids, max_position_embeddings, hidden_size, weights(config)),
-    ) as Tensor,
-    embedding(scope.at('token_type_embeddings'), token_type_ids, type_vocab_size, hidden_size, weights(config)),
-  ) as Tensor;
+  const rows = (name: string, ids: Ids, count: number, padding: number | null = null): Tensor => {
+    const init = normal(config.initializer_range, { zeroRow: padding ?? undefined });
+    return embedding(scope.at(`${name}_embeddings`), ids, count, hidden_size, init, padding);
+  };
+  const words = rows('word', input_ids, vocab_size, pad_token_id);
+  const positions = rows('position', position_ids, max_position_embeddings, padding_position);
+  const sum = add(add(words, positions) as Tensor, rows('token_type', token_type_ids, type_vocab_size)) as Tensor;
   return scope.dropout(layerNorm(scope.at('LayerNorm'), sum, config.layer_norm_eps), config.hidden_dropout_prob);
 });
 
@@ -187,34 +206,49 @@ function addAndNorm(scope: Scope, config: BertConfig, x: Tensor, change: Tensor)
   return layerNorm(scope.at('LayerNorm'), sum, config.layer_norm_eps);
 }
 
-const pooler = layer((scope, config: BertConfig, x: Tensor): Tensor => {
-  return tanh(linear(scope.at('dense'), firstState(x), config.hidden_size, { init: weights(config) }));
-});
+/** With the state of the whole text: the first token's through one more layer. */
+export function withPooler(scope: Scope, config: BertConfig, states: BaseModelOutput): BaseModelOutputWithPooling {
+  const { last_hidden_state, ...layers } = states;
+  const init = weights(config);
+  const first = linear(scope.at('pooler', 'dense'), firstState(last_hidden_state), config.hidden_size, { init });
+  return { last_hidden_state, pooler_output: tanh(first), ...layers };
+}
 
-function weights(config: BertConfig): Init {
+/** How weights begin. */
+export function weights(config: BertConfig): Init {
   return normal(config.initializer_range);
 }
 
 // ---- heads
 
-/** How well each word fits each state; `cls` is a place beside `bert`. */
-function maskedLogits(scope: Scope, config: BertConfig, { last_hidden_state }: BaseModelOutput): Tensor {
+/** How well each word fits each token; `cls` is a place beside `bert`. */
+function words(scope: Scope, config: BertConfig, { last_hidden_state }: BaseModelOutput): Tensor {
   const { vocab_size, hidden_size, tie_word_embeddings, hidden_act, layer_norm_eps: eps } = config;
   const init = weights(config);
-  const words = scope.at('bert', 'embeddings', 'word_embeddings');
+  const table = scope.at('bert', 'embeddings', 'word_embeddings');
   return wordLogits(scope.at('cls', 'predictions'), last_hidden_state, {
     names: { dense: 'transform.dense', norm: 'transform.LayerNorm', decoder: 'decoder', bias: '' },
-    words: tie_word_embeddings ? words.param('weight', [vocab_size, hidden_size], init) : vocab_size,
+    words: tie_word_embeddings ? table.param('weight', [vocab_size, hidden_size], init) : vocab_size,
     activation: activation(hidden_act),
     eps,
     init,
   });
 }
 
-/** A linear classifier of states, or of whole texts. */
-function classifier(scope: Scope, config: BertConfig, x: Tensor): Tensor {
+/** How well the second text follows the first, and how badly. */
+function follows(scope: Scope, config: BertConfig, { pooler_output }: BaseModelOutputWithPooling): Tensor {
+  return linear(scope.at('cls', 'seq_relationship'), pooler_output, 2, { init: weights(config) });
+}
+
+/** A class, or as many numbers as there are labels, of each state. */
+export function classes(scope: Scope, config: BertConfig, x: Tensor, count = config.num_labels): Tensor {
   const dropped = scope.dropout(x, config.classifier_dropout ?? config.hidden_dropout_prob);
-  return linear(scope.at('classifier'), dropped, config.num_labels, { init: weights(config) });
+  return linear(scope.at('classifier'), dropped, count, { init: weights(config) });
+}
+
+/** How likely an answer begins, and ends, with each token. */
+export function answers(scope: Scope, config: BertConfig, { last_hidden_state }: BaseModelOutput): Tensor {
+  return linear(scope.at('qa_outputs'), last_hidden_state, 2, { init: weights(config) });
 }
 
 // ---- the classes by which users know them
@@ -246,17 +280,29 @@ export const BertModel = modelClass(pooled);
 /** A BERT without a head. */
 export type BertModel = PreTrainedModel<BertConfig, BaseModelOutputWithPooling>;
 
+/** BERT with both heads of its pretraining: masked tokens, and whether the second text follows the first. */
+export const BertForPreTraining = modelClass(withHead(pooled, 'BertForPreTraining', preTraining(words, follows)));
+/** A BERT in pretraining. */
+export type BertForPreTraining = PreTrainedModel<BertConfig, ForPreTrainingOutput>;
+
 /** BERT that tells which tokens stand where others are masked. */
-export const BertForMaskedLM = modelClass(withHead(unpooled, 'BertForMaskedLM', maskedLM(maskedLogits)));
+export const BertForMaskedLM = modelClass(withHead(unpooled, 'BertForMaskedLM', maskedLM(words)));
 /** A BERT that tells masked tokens. */
 export type BertForMaskedLM = PreTrainedModel<BertConfig, MaskedLMOutput>;
+
+/** BERT that tells whether the second text follows the first. */
+export const BertForNextSentencePrediction = modelClass(
+  withHead(pooled, 'BertForNextSentencePrediction', nextSentence(follows)),
+);
+/** A BERT that tells whether texts follow each other. */
+export type BertForNextSentencePrediction = PreTrainedModel<BertConfig, NextSentencePredictorOutput>;
 
 /** BERT that tells which class a text, or a pair of texts, belongs to. */
 export const BertForSequenceClassification = modelClass(
   withHead(
     pooled,
     'BertForSequenceClassification',
-    sequenceClassification((scope, config, { pooler_output }) => classifier(scope, config, pooler_output)),
+    sequenceClassification((scope, config, { pooler_output }) => classes(scope, config, pooler_output)),
   ),
 );
 /** A BERT that classifies. */
@@ -267,8 +313,26 @@ export const BertForTokenClassification = modelClass(
   withHead(
     unpooled,
     'BertForTokenClassification',
-    tokenClassification((scope, config, { last_hidden_state }) => classifier(scope, config, last_hidden_state)),
+    tokenClassification((scope, config, { last_hidden_state }) => classes(scope, config, last_hidden_state)),
   ),
 );
 /** A BERT that classifies tokens. */
 export type BertForTokenClassification = PreTrainedModel<BertConfig, TokenClassifierOutput>;
+
+/** BERT that marks where in a text the answer to a question stands. */
+export const BertForQuestionAnswering = modelClass(
+  withHead(unpooled, 'BertForQuestionAnswering', questionAnswering(answers)),
+);
+/** A BERT that marks answers. */
+export type BertForQuestionAnswering = PreTrainedModel<BertConfig, QuestionAnsweringModelOutput>;
+
+/** BERT that tells which of several texts fits. */
+export const BertForMultipleChoice = modelClass(
+  withHead(
+    pooled,
+    'BertForMultipleChoice',
+    multipleChoice((scope, config, { pooler_output }) => classes(scope, config, pooler_output, 1)),
+  ),
+);
+/** A BERT that chooses between texts. */
+export type BertForMultipleChoice = PreTrainedModel<BertConfig, MultipleChoiceModelOutput>;

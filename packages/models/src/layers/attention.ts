@@ -1,4 +1,4 @@
-/** Self-attention with several heads (Vaswani et al. 2017): linear layers `query`, `key` and `value`. */
+/** Self-attention with several heads (Vaswani et al. 2017), as encoders have it: linear layers of queries, keys and values. */
 import { attention, equal, full, reshape, ShapeError, where } from '@sinter/ir';
 import type { Shape, Tensor } from '@sinter/ir';
 import type { Init } from '../init.ts';
@@ -15,19 +15,21 @@ export interface SelfAttentionOptions {
   readonly dropout?: number;
   /** How the weights begin. */
   readonly init?: Init;
+  /** What the family calls the layers. Default: `query`, `key` and `value`. */
+  readonly names?: readonly [query: string, key: string, value: string];
 }
 
 /** Every position's mix of all values: `x` is `[batch, seq, size]`, so is the context; probabilities are `[batch, heads, seq, seq]`. */
 export const selfAttention = layer(
   (scope, x: Tensor, options: SelfAttentionOptions): { readonly context: Tensor; readonly probs: Tensor } => {
-    const { heads, bias, dropout = 0, init } = options;
+    const { heads, bias, dropout = 0, init, names = ['query', 'key', 'value'] } = options;
     const [batch, seq] = x.shape;
     const size = lastSize('selfAttention', x);
     if (x.shape.length !== 3) throw new ShapeError(`selfAttention: wants [batch, seq, size], got ${String(x)}`);
     if (size % heads !== 0) throw new ShapeError(`selfAttention: ${heads} heads do not divide the size ${size}`);
     const project = (name: string): Tensor =>
       reshape(linear(scope.at(name), x, size, init && { init }), [batch!, seq!, heads, size / heads]);
-    const { context, probs } = attention(project('query'), project('key'), project('value'), {
+    const { context, probs } = attention(project(names[0]), project(names[1]), project(names[2]), {
       ...(bias && { bias }),
       dropout: (p) => scope.dropout(p, dropout),
     });
