@@ -172,6 +172,48 @@ export {
 } from './families/mistral.ts';
 export type { Qwen2Config } from './families/qwen2.ts';
 export { qwen2Config, Qwen2ForCausalLM, Qwen2ForSequenceClassification, Qwen2Model } from './families/qwen2.ts';
+export type { Memory, MultiHeadAttentionOptions } from './layers/multi-head-attention.ts';
+export { multiHeadAttention } from './layers/multi-head-attention.ts';
+export type {
+  EncoderDecoder,
+  EncoderDecoderConfig,
+  EncoderDecoderFunctions,
+  LayerOutput,
+  Seq2SeqInputs,
+  Seq2SeqLMInputs,
+  Side,
+  StackInputs,
+  StackOutput,
+} from './families/encoder-decoder.ts';
+export {
+  encoderDecoder,
+  maskBias,
+  seq2SeqInputs,
+  seq2SeqLMInputs,
+  shiftTokensRight,
+  stacked,
+} from './families/encoder-decoder.ts';
+export type { TransformerConfig, TransformerKeys, TransformerLayout } from './families/transformer.ts';
+export {
+  sinusoids,
+  transformerConfig,
+  TransformerForConditionalGeneration,
+  transformerLayout,
+  TransformerModel,
+} from './families/transformer.ts';
+export type { BartConfig, BartForSequenceClassificationInputs } from './families/bart.ts';
+export {
+  bartConfig,
+  BartForConditionalGeneration,
+  BartForSequenceClassification,
+  bartForSequenceClassification,
+  BartModel,
+  bartModel,
+} from './families/bart.ts';
+export type { MarianConfig } from './families/marian.ts';
+export { marianConfig, MarianModel, MarianMTModel } from './families/marian.ts';
+export type { T5Config } from './families/t5.ts';
+export { relativeBucket, t5Config, T5ForConditionalGeneration, T5Model } from './families/t5.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
 export {
   AutoConfig,
