@@ -16,8 +16,8 @@ import { generator } from '../generation/generator.ts';
 import { difference, golden, goldenModels, goldens, gradientGraph, largest, pick } from '../goldens.test.kit.ts';
 import { PreTrainedModel } from '../model.ts';
 import { llamaConfig, LlamaForCausalLM } from './llama.ts';
-import { MistralForCausalLM, MistralForSequenceClassification } from './mistral.ts';
-import { qwen2Config, Qwen2ForCausalLM, Qwen2ForSequenceClassification } from './qwen2.ts';
+import { MistralForCausalLM, type MistralForSequenceClassification } from './mistral.ts';
+import { qwen2Config, Qwen2ForCausalLM, type Qwen2ForSequenceClassification } from './qwen2.ts';
 
 const models = goldenModels(['llama', 'mistral', 'qwen2']);
 const tensor = (rows: readonly (readonly number[])[]) => ({

@@ -1,11 +1,15 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cpu } from '@sinter/backend-cpu';
 import { evaluate } from '@sinter/ir';
+import type { TensorData } from '@sinter/ir';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { TrainableModel } from '../architecture.ts';
 import { ConfigError } from '../errors.ts';
 import { difference, golden, goldens, gradientGraph, largest, pick } from '../goldens.test.kit.ts';
-import { gpt2Config, GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './gpt2.ts';
+import { AutoModelForMaskedLM } from '../registry.ts';
+import { gpt2Config, GPT2ForMaskedLM, GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './gpt2.ts';
 
 const inputs = ['input_ids', 'attention_mask', 'labels'];
 const classes = { 'tiny-gpt2': GPT2LMHeadModel, 'tiny-gpt2-classifier': GPT2ForSequenceClassification };
@@ -91,3 +95,69 @@ test('is what a Trainer wants, counts its parameters, and refuses what it is not
   expect(() => gpt2Config({ add_cross_attention: true })).toThrow(/attends to an encoder/);
   expect(() => gpt2Config({ activation_function: 'gelu_newest' })).toThrow(/gelu_newest/);
 });
+
+describe('GPT2ForMaskedLM', () => {
+  const keys = { vocab_size: 20, n_positions: 8, n_embd: 8, n_layer: 2, n_head: 2 };
+  const model = GPT2ForMaskedLM.from_config(keys, { seed: 3 });
+  const weights = Object.fromEntries(model.parameters);
+  const ids = (...rows: number[][]) => ({ data: Int32Array.from(rows.flat()), shape: [rows.length, rows[0]!.length] });
+  const run = (...rows: number[][]) =>
+    evaluate(model.graph({ inputs: ['input_ids'] }), { input_ids: ids(...rows) }, weights).outputs['logits']!;
+  const lossOf = (input_ids: TensorData, labels: TensorData, state: Readonly<Record<string, TensorData>> = weights) =>
+    evaluate(model.graph({ inputs: ['input_ids', 'labels'], outputs: ['loss'] }), { input_ids, labels }, state).outputs[
+      'loss'
+    ]!.data[0]!;
+
+  test('reads the tokens on both sides', () => {
+    const middle = (row: number[]) => run(row).data.slice(40, 60);
+    const text = middle([5, 6, 1, 7, 8]);
+    expect(middle([9, 6, 1, 7, 8])).not.toEqual(text);
+    expect(middle([5, 6, 1, 7, 9])).not.toEqual(text);
+    expect(evaluateCausally(keys, [5, 6, 1, 7, 8])).toEqual(evaluateCausally(keys, [5, 6, 1, 7, 9]));
+  });
+
+  test('its loss is the likelihood of what was masked, and nothing else', () => {
+    const input_ids = ids([5, 1, 7], [1, 8, 9]);
+    const logits = run([5, 1, 7], [1, 8, 9]).data;
+    const likelihood = (at: number, label: number) => {
+      const own = Array.from(logits.slice(at * 20, at * 20 + 20));
+      return Math.log(own.reduce((sum, x) => sum + Math.exp(x), 0)) - own[label]!;
+    };
+    const labels = ids([-100, 6, -100], [4, -100, -100]);
+    expect(lossOf(input_ids, labels)).toBeCloseTo((likelihood(1, 6) + likelihood(3, 4)) / 2, 5);
+  });
+
+  test('has the gradients that finite differences show', () => {
+    const given = { input_ids: ids([5, 1, 7, 2]), labels: ids([-100, 6, -100, 3]) };
+    const { state, outputs } = model.graph({ inputs: ['input_ids', 'labels'], outputs: ['loss'] });
+    const exact = evaluate(gradientGraph(state, outputs['loss']!), given, weights).outputs;
+    for (const name of [
+      'transformer.wte.weight',
+      'transformer.h.0.attn.c_attn.weight',
+      'transformer.h.1.mlp.c_fc.bias',
+    ])
+      for (const at of [7, 60].filter((i) => i < weights[name]!.data.length)) {
+        const moved = (by: number) => {
+          const data = Float32Array.from(weights[name]!.data);
+          data[at]! += by;
+          return lossOf(given.input_ids, given.labels, { ...weights, [name]: { ...weights[name]!, data } });
+        };
+        expect(exact[`grad ${name}`]!.data[at]!).toBeCloseTo((moved(1e-2) - moved(-1e-2)) / 2e-2, 4);
+      }
+  });
+
+  test('its folder says that it looks both ways, and no model that looks to the left reads it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gpt2-masked-'));
+    await model.save_pretrained(folder);
+    expect((await AutoModelForMaskedLM.from_pretrained(folder)).config['is_causal']).toBe(false);
+    await expect(GPT2LMHeadModel.from_pretrained(folder)).rejects.toThrow(/must not see the token that it predicts/);
+    expect(() => GPT2ForMaskedLM.from_config({ ...keys, is_causal: true })).toThrow(ConfigError);
+  });
+});
+
+function evaluateCausally(keys: Parameters<typeof GPT2LMHeadModel.from_config>[0], row: number[]) {
+  const model = GPT2LMHeadModel.from_config(keys, { seed: 3 });
+  const input_ids = { data: Int32Array.from(row), shape: [1, row.length] };
+  const g = model.graph({ inputs: ['input_ids'] });
+  return evaluate(g, { input_ids }, Object.fromEntries(model.parameters)).outputs['logits']!.data.slice(40, 60);
+}
