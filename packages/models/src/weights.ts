@@ -77,7 +77,7 @@ export async function loadWeights(
   const stored = new Map(file.names.map((name) => [currentName(name), name]));
   const nameOf = prefixRule(options.base_model_prefix, [...declared.keys()], [...stored.keys()]);
   const packings = new Map<string, Packing>();
-  for (const [name, { shape }] of quantised ? declared : []) {
+  for (const name of quantised ? declared.keys() : []) {
     const packing = quantised!(name, (ending) => {
       const from = stored.get(nameOf(name) + ending);
       return from === undefined ? undefined : file.info(from).shape;

@@ -56,7 +56,7 @@ describe('reading', () => {
   test.each([
     [
       'one that is missing',
-      (folder: string) => rmSync(join(folder, 'model-00002-of-00003.safetensors')),
+      async (folder: string) => rmSync(join(folder, 'model-00002-of-00003.safetensors')),
       'missing-file',
     ],
     [
@@ -66,13 +66,13 @@ describe('reading', () => {
     ],
     [
       'an index that is cut',
-      (folder: string) => writeFileSync(join(folder, 'model.safetensors.index.json'), '{"weight'),
+      async (folder: string) => writeFileSync(join(folder, 'model.safetensors.index.json'), '{"weight'),
       'bad-header',
     ],
-    ['no weights at all', (folder: string) => rmSync(folder, { recursive: true }), 'unsupported'],
+    ['no weights at all', async (folder: string) => rmSync(folder, { recursive: true }), 'unsupported'],
     [
       'an empty folder',
-      (folder: string) => readdirSync(folder).forEach((name) => rmSync(join(folder, name))),
+      async (folder: string) => readdirSync(folder).forEach((name) => rmSync(join(folder, name))),
       'missing-file',
     ],
   ])('%s', async (_, spoil, code) => {
