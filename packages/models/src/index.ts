@@ -214,6 +214,8 @@ export type { MarianConfig } from './families/marian.ts';
 export { marianConfig, MarianModel, MarianMTModel } from './families/marian.ts';
 export type { T5Config } from './families/t5.ts';
 export { relativeBucket, t5Config, T5ForConditionalGeneration, T5Model } from './families/t5.ts';
+export type { PoolingMode, SentenceEmbeddingOutput, SentenceOptions } from './sentence-transformer.ts';
+export { SentenceTransformer } from './sentence-transformer.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
 export {
   AutoConfig,
