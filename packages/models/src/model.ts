@@ -8,7 +8,7 @@ import { compile } from '@sinter/compiler';
 import type { Backend, Cache, CompileOptions } from '@sinter/compiler';
 import { diskCache } from '@sinter/compiler/cache';
 import { graph as closeGraph, input, ShapeError, showShape, Tensor } from '@sinter/ir';
-import type { Graph, Tensors } from '@sinter/ir';
+import type { Graph, TensorData, Tensors } from '@sinter/ir';
 import type { Architecture, InputSpec, ModelOutputs, OutputOptions } from './architecture.ts';
 import { resolveModel } from './checkpoint/hub.ts';
 import type { ResolveOptions } from './checkpoint/hub.ts';
@@ -16,8 +16,18 @@ import { writeSafetensors } from './checkpoint/safetensors.ts';
 import { openWeights, weightsName } from './checkpoint/weights.ts';
 import { writeWhole } from './checkpoint/whole-file.ts';
 import { compiledModel } from './compiled.ts';
-import type { CompiledModel } from './compiled.ts';
+import type { CompiledModel, ModelData } from './compiled.ts';
 import { configText, readConfig } from './config.ts';
+import type { GenerationConfig } from './generation/config.ts';
+import {
+  generationConfigName,
+  generationConfigText,
+  generationFromConfig,
+  readGenerationConfig,
+} from './generation/config-file.ts';
+import type { GenerateOutput } from './generation/generate.ts';
+import { freeWriters, generateWith, streamWith } from './generation/of-model.ts';
+import type { ModelGenerateOptions, StreamOptions } from './generation/of-model.ts';
 import type { ConfigKeys, ConfigOverrides, ModelConfig } from './config.ts';
 import { scope } from './scope.ts';
 import type { Parameter, Scope } from './scope.ts';
@@ -61,6 +71,8 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
   readonly loading: LoadReport;
   /** The model's class. */
   readonly architecture: Architecture<C, O>;
+  /** How {@link PreTrainedModel.generate} writes where its caller says nothing: `generation_config.json`, or what `config.json` says of it. */
+  generation_config: GenerationConfig;
 
   constructor(architecture: Architecture<C, O>, config: C, parameters: Map<string, Weight>, loading?: LoadReport) {
     this.architecture = architecture;
@@ -68,6 +80,7 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
     this.parameters = parameters;
     this.inputs = architecture.inputs(config);
     this.dims = architecture.dims(config);
+    this.generation_config = generationFromConfig(config);
     this.loading = loading ?? { missing: [...parameters.keys()], unexpected: [], mismatched: [] };
   }
 
@@ -131,11 +144,52 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
     return compiledModel(program, this.inputs, this.dims);
   }
 
+  /**
+   * Writes texts: greedily, by draws or with beams, batched. Prompts of different lengths are padded on the left, with an `attention_mask`. Gives
+   * `i32 [texts, length]`: the prompts with what follows, or, where there is an encoder, the decoder's tokens. Programs and caches are kept for the next
+   * call, and grow with what is asked; {@link PreTrainedModel.free} frees them.
+   * @throws ConfigError for a model that does not write; InputError for inputs and options that make no sense
+   */
+  generate(
+    inputs: ModelData,
+    options: ModelGenerateOptions & { readonly return_dict_in_generate: true },
+  ): Promise<GenerateOutput>;
+  /** Gives the tokens alone. */
+  generate(
+    inputs: ModelData,
+    options?: ModelGenerateOptions & { readonly return_dict_in_generate?: false },
+  ): Promise<TensorData>;
+  async generate(inputs: ModelData, options: ModelGenerateOptions = {}): Promise<GenerateOutput | TensorData> {
+    const output = await generateWith(this, inputs, options);
+    return options.return_dict_in_generate ? output : output.sequences;
+  }
+
+  /**
+   * Writes one text, and gives what is new of it as soon as its characters are whole: `for await (const text of model.stream(…))`. Leaving the loop
+   * ends the writing. @throws ConfigError, InputError
+   */
+  stream(inputs: ModelData, options: StreamOptions): AsyncGenerator<string, void> {
+    return streamWith(this, inputs, options);
+  }
+
+  /** Frees the programs and caches of {@link PreTrainedModel.generate}, once it is done; the weights stay. */
+  free(): Promise<void> {
+    return freeWriters(this);
+  }
+
+  /** As {@link PreTrainedModel.free}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.free();
+  }
+
   /** Writes `config.json` and `model.safetensors`, as Python's library reads them; each is the old file or the whole new one at any moment. */
   async save_pretrained(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     await writeSafetensors(join(folder, weightsName), Object.fromEntries(this.parameters));
     await writeWhole(join(folder, 'config.json'), configText(this.config, this.architecture.name));
+    const { generation_config: generation, config } = this;
+    if (this.architecture.decode)
+      await writeWhole(join(folder, generationConfigName), generationConfigText(generation, config));
   }
 }
 
@@ -171,7 +225,11 @@ export function modelClass<C extends ModelConfig, O extends ModelOutputs>(
     architecture,
     async from_pretrained(folderOrId, options = {}) {
       const { where, load, overrides } = splitOptions(options);
-      const { folder } = await resolveModel(folderOrId, { ...where, files: ['config.json', weightsName] });
+      const { folder } = await resolveModel(folderOrId, {
+        ...where,
+        files: ['config.json', weightsName],
+        optional_files: architecture.decode ? [generationConfigName] : [],
+      });
       const config = architecture.config(await readConfig(join(folder, 'config.json')), overrides);
       const { name: model, base_model_prefix, not_parameters } = architecture;
       const file = await openWeights(folder);
@@ -184,7 +242,10 @@ export function modelClass<C extends ModelConfig, O extends ModelOutputs>(
         });
         const notice = reportText(report, model, folderOrId);
         if (notice !== '') (load.on_notice ?? console.warn)(notice);
-        return new PreTrainedModel(architecture, config, weights, report);
+        const loaded = new PreTrainedModel(architecture, config, weights, report);
+        if (architecture.decode)
+          loaded.generation_config = (await readGenerationConfig(folder)) ?? loaded.generation_config;
+        return loaded;
       } finally {
         await file.close();
       }

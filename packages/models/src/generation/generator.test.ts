@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError, InputError } from '../errors.ts';
 import { GPT2ForSequenceClassification, GPT2LMHeadModel } from '../families/gpt2.ts';
 import { goldens } from '../goldens.test.kit.ts';
-import type { GenerateOptions } from './generator.ts';
+import type { GenerateOptions } from './generate.ts';
 import { generator } from './generator.ts';
 
 interface Golden {
@@ -88,8 +88,10 @@ test('says what is wrong', async () => {
   const write = (rows: number[][], options: GenerateOptions = {}, mask?: number[][]) =>
     writer.generate({ input_ids: tensor(rows), ...(mask && { attention_mask: tensor(mask) }) }, options);
   await expect(write([[]])).rejects.toThrow(/the prompt is empty/);
-  await expect(write([[1], [2]])).rejects.toThrow(/\[2, 1\]; this generator writes 1 texts of at most 8 tokens/);
-  await expect(write([[1, 2, 3, 4, 5, 6, 7, 8]])).rejects.toThrow(/make it with a larger batch or length/);
+  await expect(write([[1], [2]])).rejects.toThrow(
+    /2 texts at a time .* this generator was made for 1; make it with a larger batch/,
+  );
+  await expect(write([[1, 2, 3, 4, 5, 6, 7, 8]])).rejects.toThrow(/the prompt has 8 tokens, and there is room for 8/);
   await expect(write([[1, 100]])).rejects.toThrow(/input_ids\[0, 1\] is 100/);
   await expect(write([[1, 0]], {}, [[1, 0]])).rejects.toThrow(/pad prompts on the left/);
   await expect(write([[1]], { temperature: 0 })).rejects.toThrow(InputError);
@@ -97,5 +99,5 @@ test('says what is wrong', async () => {
   await expect(write([[1]], { top_p: 1.5 })).rejects.toThrow(/top_p is 1.5; it must be from 0 to 1/);
   const classifier = await GPT2ForSequenceClassification.from_pretrained(join(goldens, 'tiny-gpt2-classifier'));
   await expect(generator(classifier, backend)).rejects.toThrow(ConfigError);
-  await expect(generator(model, backend, { length: 41 })).rejects.toThrow(/reads 40 tokens at most/);
+  await expect(generator(model, backend, { length: 41 })).rejects.toThrow(/takes 40 tokens at most/);
 });

@@ -26,6 +26,8 @@ export interface KeyValueCache {
   ): Tensor;
   /** What the state of each cache is after the run, by its name. */
   readonly updates: Readonly<Record<string, Tensor>>;
+  /** The names of the states that {@link KeyValueCache.keep} has to do with. */
+  readonly kept: ReadonlySet<string>;
 }
 
 /** The options of {@link keyValueCache}. */
@@ -45,6 +47,7 @@ export interface KeyValueCacheOptions {
 /** A cache whose state is called after the place in the model: `cache.transformer.h.0.attn.key`. */
 export function keyValueCache({ batch, length, at, total, source }: KeyValueCacheOptions): KeyValueCache {
   const updates: Record<string, Tensor> = {};
+  const kept = new Set<string>();
   const none = full([1], 0, 'i32');
   const start = concat([none, none, at, none]) as unknown as Tensor<readonly [4], 'i32'>;
   const nowhere = full([4], 0, 'i32') as unknown as Tensor<readonly [4], 'i32'>;
@@ -60,6 +63,7 @@ export function keyValueCache({ batch, length, at, total, source }: KeyValueCach
     at,
     total,
     updates,
+    kept,
     extend(scope, name, now) {
       const [texts, , heads, size] = now.shape as readonly [Dim, Dim, number, number];
       const { key, all } = place(scope, name, [batch, heads, length, size]);
@@ -71,6 +75,7 @@ export function keyValueCache({ batch, length, at, total, source }: KeyValueCach
     keep(scope, name, now, { heads, size }) {
       if (!source) throw new ShapeError(`in ${scope.path}: this cache was made for a model without an encoder`);
       const { key, all } = place(scope, name, [batch, heads, source.length, size]);
+      kept.add(key);
       if (now) updates[key] = updateSlice(all, transpose(now, [0, 2, 1, 3]) as Tensor, nowhere);
       const ends = [source.batch, heads, source.tokens, size];
       return now ?? (transpose(slice(all, { starts: [0, 0, 0, 0], ends }), [0, 2, 1, 3]) as Tensor);
