@@ -38,14 +38,14 @@ export interface GoldenModel {
   readonly has: { readonly expected: boolean; readonly gradients: boolean };
 }
 
-/** The models of these families in the folder of goldens. */
-export function goldenModels(families: readonly string[]): GoldenModel[] {
+/** The models in the folder of goldens, of these families or of all. */
+export function goldenModels(families?: readonly string[]): GoldenModel[] {
   return readdirSync(goldens).flatMap((name) => {
     const path = join(goldens, name, 'config.json');
     if (!existsSync(path)) return [];
     const config = JSON.parse(readFileSync(path, 'utf8')) as { model_type: string; architectures: [string] };
     const { model_type, architectures } = config;
-    if (!families.includes(model_type)) return [];
+    if (families && !families.includes(model_type)) return [];
     const model = (all as Readonly<Record<string, unknown>>)[architectures[0]] as GoldenModel['model'] | undefined;
     if (!model) throw new Error(`${path} names ${architectures[0]}, which is no class of this package`);
     const has = (what: string) => existsSync(join(goldens, `${name}.${what}.safetensors`));
