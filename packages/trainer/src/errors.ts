@@ -1,5 +1,7 @@
 /** The errors of this package: each says what was asked, what was found, and what to do. */
 
+import type { Anomaly } from './anomaly.ts';
+
 /** What all errors of this package are: `error instanceof TrainerError`. */
 export class TrainerError extends Error {
   override readonly name: string = 'TrainerError';
@@ -53,6 +55,8 @@ export interface NonFinite {
   readonly learning_rate: number;
   /** The last checkpoint, if there is one. */
   readonly checkpoint: string | undefined;
+  /** The first value of the step that was not finite, where it was found again. */
+  readonly anomaly: Anomaly | undefined;
 }
 
 /** The loss or the gradient became NaN or infinite. The weights are still those from before the step. */
@@ -63,11 +67,13 @@ export class NonFiniteLossError extends TrainerError implements NonFinite {
   readonly grad_norm: number;
   readonly learning_rate: number;
   readonly checkpoint: string | undefined;
+  readonly anomaly: Anomaly | undefined;
 
   constructor(found: NonFinite) {
-    const { step, loss, grad_norm, learning_rate, checkpoint } = found;
+    const { step, loss, grad_norm, learning_rate, checkpoint, anomaly } = found;
     super(
       `step ${step}: the loss is ${loss} and the norm of the gradient ${grad_norm}, at learning rate ${learning_rate}. ` +
+        (anomaly ? `${cause(anomaly)} ` : '') +
         'The step was not applied: the weights are those before it, and no checkpoint was written. ' +
         'Lower learning_rate, warm up longer (warmup_steps), clip harder (max_grad_norm), or look for bad examples in the batch. ' +
         (checkpoint === undefined
@@ -79,7 +85,16 @@ export class NonFiniteLossError extends TrainerError implements NonFinite {
     this.grad_norm = grad_norm;
     this.learning_rate = learning_rate;
     this.checkpoint = checkpoint;
+    this.anomaly = anomaly;
   }
+}
+
+function cause({ value, operands, parameter, pass }: Anomaly): string {
+  return (
+    `The first value that is not finite is ${value}, in the ${pass} pass` +
+    (parameter === undefined ? '' : `, near the parameter '${parameter}'`) +
+    `; it is made of ${operands.join(' and ')}.`
+  );
 }
 
 /** Training was stopped by Ctrl-C or an `AbortSignal`. Everything is in the checkpoint. */

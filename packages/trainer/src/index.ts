@@ -13,6 +13,8 @@ export type { InputSpec, ParameterData, ProcessingClass, Sink, TrainableModel } 
 export type { Dataset, DatasetWithAt, DatasetWithGet, Feature, MaybeLater } from './data/dataset.ts';
 export { dataCollatorWithPadding } from './data/collate.ts';
 export type { Batch, CollatorOptions, DataCollator } from './data/collate.ts';
+export { dataCollatorForLanguageModeling } from './data/masking.ts';
+export type { LanguageModelingOptions, MaskingTokenizer } from './data/masking.ts';
 
 export { classificationMetrics, confusionMatrix, predictedClasses } from './metrics.ts';
 export type { ClassificationMetrics, ComputeMetrics, EvalPrediction } from './metrics.ts';
@@ -52,6 +54,7 @@ export type { OptimizerName } from './optimizers/table.ts';
 export { clip, globalNorm } from './optimizers/clip.ts';
 export { decays } from './optimizers/decay.ts';
 export type { Optimizer, OptimizerFor, StepScalars } from './optimizers/optimizer.ts';
+export type { Anomaly } from './anomaly.ts';
 export { schedule, schedulerTypes } from './schedules.ts';
 export type { RampType, Schedule, ScheduleOptions, SchedulerType, ScheduleSettings } from './schedules.ts';
 export type { PlateauSettings } from './plateau.ts';

@@ -35,6 +35,17 @@ export class Programs {
   }
 
   async #compile(graph: Graph): Promise<Program> {
+    const program = await this.#build(graph, this.#cache);
+    for (const name of Object.keys(program.state.ports)) {
+      if (this.#handles.has(name)) continue;
+      this.#handles.set(name, program.state);
+      const weight = this.#model.parameters.get(name);
+      if (weight) await program.state.write(name, weight.data);
+    }
+    return program;
+  }
+
+  async #build(graph: Graph, cache: Cache | undefined): Promise<Program> {
     const shared = this.#handles.values().next().value;
     const names = graphDims(graph);
     const dims = Object.fromEntries(
@@ -46,14 +57,22 @@ export class Programs {
         `the model reads the parameter '${name}', which its parameters lack; put its first value there`,
       );
     }
-    const program = await compile(graph, this.#backend, { dims, cache: this.#cache, ...(shared && { state: shared }) });
-    for (const name of Object.keys(program.state.ports)) {
-      if (this.#handles.has(name)) continue;
-      this.#handles.set(name, program.state);
-      const weight = this.#model.parameters.get(name);
-      if (weight) await program.state.write(name, weight.data);
-    }
-    return program;
+    return compile(graph, this.#backend, { dims, cache, ...(shared && { state: shared }) });
+  }
+
+  /** Compiles a graph for one use, on the state of the programs that are there. */
+  async once<T>(graph: Graph, use: (program: Program) => Promise<T>): Promise<T> {
+    const program = await this.#build(graph, undefined);
+    return use(program).finally(() => program.close());
+  }
+
+  /** Takes the second number of a state `u32[2]` back. */
+  async rewind(name: string, count: number): Promise<void> {
+    const handle = this.#handles.get(name);
+    if (!handle) return;
+    const data = (await handle.read(name)) as Uint32Array;
+    data[1]! -= count;
+    await handle.write(name, data);
   }
 
   /** Writes one state, where there is a program that has it. */

@@ -1,5 +1,6 @@
 /** One run of training: how far it is, and how it begins, is saved and is found again. */
 import { join } from 'node:path';
+import type { Anomaly } from './anomaly.ts';
 import type { TrainingArguments } from './arguments.ts';
 import { isBetter, isGreaterBetter, metricName } from './best.ts';
 import type { Logs, StepResult, TrainerState } from './callbacks/callback.ts';
@@ -90,12 +91,18 @@ export class Run {
     return this.state.global_step % this.#options.length.stepsPerEpoch;
   }
 
-  /** Counts a step. @throws NonFiniteLossError if it failed: then it was not applied; TrainerError if a checkpoint could not be written */
-  async count(result: StepResult, examples: number): Promise<void> {
+  /**
+   * Counts a step; `diagnose` is asked why if its loss or gradient is not finite.
+   * @throws NonFiniteLossError if it failed: then it was not applied; TrainerError if a checkpoint could not be written
+   */
+  async count(result: StepResult, examples: number, diagnose: () => Promise<Anomaly | undefined>): Promise<void> {
     const { state } = this;
     if (this.#failure !== undefined) throw this.#failure as Error;
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.grad_norm)) {
-      throw new NonFiniteLossError({ ...result, step: state.global_step + 1, checkpoint: await this.saved() });
+      const checkpoint = await this.saved();
+      // A search that fails must not hide what it was about.
+      const anomaly = await diagnose().catch(() => undefined);
+      throw new NonFiniteLossError({ ...result, step: state.global_step + 1, checkpoint, anomaly });
     }
     state.global_step++;
     state.epoch = state.global_step / this.#options.length.stepsPerEpoch;

@@ -116,7 +116,7 @@ function symbols(model: TrainableModel, names: readonly string[]): Record<string
 }
 
 /** Loss and gradients of all weights that have an optimizer and that the loss depends on. */
-function backward(
+export function backward(
   model: TrainableModel,
   { optimizer, gradient_checkpointing = false, inputs = Object.keys(model.inputs) }: StepOptions,
 ): { readonly loss: Tensor; readonly trained: Trained[]; readonly rng: Tensors } {

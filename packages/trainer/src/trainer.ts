@@ -111,11 +111,9 @@ export class Trainer {
           steps[run.position]!.map((indices) => loadBatch(dataset, indices, this.#collate)),
         );
         await this.#emit('on_step_begin');
-        const result = await step(batches, () => this.#emit('on_substep_end'));
-        await run.count(
-          result,
-          batches.reduce((sum, { batch }) => sum + examplesOf(batch), 0),
-        );
+        const result = await step.take(batches, () => this.#emit('on_substep_end'));
+        const examples = batches.reduce((sum, { batch }) => sum + examplesOf(batch), 0);
+        await run.count(result, examples, () => step.diagnose(batches));
         await this.#emit('on_step_end', { result });
         if (run.position === 0 || control.should_training_stop) await this.#emit('on_epoch_end');
         const stop = interrupt.requested;

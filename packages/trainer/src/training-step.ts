@@ -1,5 +1,7 @@
 /** The training step as the loop calls it: batches in, numbers out. One program does it, or two where gradients are accumulated. */
 import type { Program } from '@sinter/compiler';
+import type { Anomaly } from './anomaly.ts';
+import { findAnomaly } from './anomaly.ts';
 import type { TrainingArguments } from './arguments.ts';
 import type { StepResult } from './callbacks/callback.ts';
 import { tokensOf } from './data/collate.ts';
@@ -14,10 +16,15 @@ import type { Programs } from './programs.ts';
 import type { RunLength } from './run-length.ts';
 import { schedule } from './schedules.ts';
 import type { StepOptions } from './step.ts';
-import { accumulateStep, applyStep, trainStep } from './step.ts';
+import { accumulateStep, applyStep, backward, trainStep } from './step.ts';
 
-/** Takes one optimizer step over the batches; `onSubstep` is called between them. */
-export type TrainingStep = (batches: readonly LoadedBatch[], onSubstep?: () => Promise<void>) => Promise<StepResult>;
+/** The step of a run. */
+export interface TrainingStep {
+  /** Takes one optimizer step over the batches; `onSubstep` is called between them. */
+  take(batches: readonly LoadedBatch[], onSubstep?: () => Promise<void>): Promise<StepResult>;
+  /** Where the NaN or infinity of the step came from that was just taken, and was not applied. */
+  diagnose(batches: readonly LoadedBatch[]): Promise<Anomaly | undefined>;
+}
 
 /** What a step does, by the arguments. */
 export function stepOptions(
@@ -50,19 +57,38 @@ export async function trainingStep(
 ): Promise<TrainingStep> {
   const options = { ...stepOptions(args, length, optimizer), inputs: inputNames(model.inputs, example) };
   const name = (what: string): string => `${what}, ${length.warmup} of ${length.max_steps} steps of warm-up`;
+  const diagnose: TrainingStep['diagnose'] = async (batches) => {
+    const { loss, trained, rng } = backward(model, options);
+    // The step has drawn its random numbers; these are drawn once more.
+    if ('rng' in rng) await programs.rewind('rng', batches.length);
+    const gradients = trained.map((t) => t.gradient);
+    for (const batch of batches) {
+      const found = await findAnomaly(loss, gradients, (graph) =>
+        programs.once(graph, (program) => program.run(inputsFor(program, batch))),
+      );
+      if (found) return found;
+    }
+    return undefined;
+  };
   if (args.gradient_accumulation_steps === 1) {
     const program = await programs.load(name('train'), () => trainStep(model, options));
-    return async (batches) => resultOf(await program.run(inputsFor(program, batches[0]!)), batches);
+    return {
+      take: async (batches) => resultOf(await program.run(inputsFor(program, batches[0]!)), batches),
+      diagnose,
+    };
   }
   const { graph, trained } = accumulateStep(model, options);
   const accumulate = await programs.load('accumulate', () => graph);
   const apply = await programs.load(name('apply'), () => applyStep(trained, options));
-  return async (batches, onSubstep) => {
-    for (const [i, one] of batches.entries()) {
-      if (i > 0) await onSubstep?.();
-      await accumulate.run(inputsFor(accumulate, one));
-    }
-    return resultOf(await apply.run(), batches);
+  return {
+    async take(batches, onSubstep) {
+      for (const [i, one] of batches.entries()) {
+        if (i > 0) await onSubstep?.();
+        await accumulate.run(inputsFor(accumulate, one));
+      }
+      return resultOf(await apply.run(), batches);
+    },
+    diagnose,
   };
 }
 

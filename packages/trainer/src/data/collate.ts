@@ -103,7 +103,8 @@ function usual(
 ): Nested | undefined {
   if (shape.length === 1) return value;
   const like = Object.keys(inputs).find((name) => isList(fields[name]) && inputs[name]!.shape.join() === shape.join());
-  return like === undefined ? undefined : new Array<number>((fields[like] as ArrayLike<unknown>).length).fill(value);
+  const filled = (x: unknown): Nested => (isList(x) ? Array.from(x, filled) : value);
+  return like === undefined ? undefined : filled(fields[like]);
 }
 
 /** The error for an example without a field that the model needs. */
