@@ -238,16 +238,12 @@ export type { Generator, GeneratorOptions } from './generation/generator.ts';
 export { generator } from './generation/generator.ts';
 export type { Call, CallOptions } from './pipelines/call.ts';
 export { PipelineError } from './pipelines/errors.ts';
-export type {
-  FeatureExtractionOptions,
-  SentenceSimilarityInput,
-  SentenceSimilarityOptions,
-  TokenFeatures,
-} from './pipelines/feature-extraction.ts';
+export type { FeatureExtractionOptions, TokenFeatures } from './pipelines/feature-extraction.ts';
 export type { FilledMask, FillMaskOptions } from './pipelines/fill-mask.ts';
 export type { AnyModel, PipelineLoadOptions, PipelineSource } from './pipelines/load.ts';
 export type { PipelineOptions } from './pipelines/pipeline.ts';
 export { pipeline } from './pipelines/pipeline.ts';
+export type { SentenceSimilarityInput } from './pipelines/sentence-similarity.ts';
 export type { Classification, TextClassificationOptions, TextInput } from './pipelines/text-classification.ts';
 export type {
   FeatureExtractionPipeline,

@@ -1,4 +1,4 @@
-/** Feature extraction: the states of tokens, or one vector for a whole text as transformers.js pools it; and how alike texts are by that. */
+/** Feature extraction: the states of tokens, or one vector for a whole text as transformers.js pools it. */
 import type { TensorData } from '@sinter/ir';
 import { PipelineError } from './errors.ts';
 import type { RowOutputs } from './reader.ts';
@@ -38,34 +38,6 @@ export function featureExtraction({
       return pooling === 'none' ? { data: features, shape: [length, size] } : features;
     },
     result: (_, [features]) => features!,
-  };
-}
-
-/** One sentence, and others to compare it with. */
-export interface SentenceSimilarityInput {
-  readonly source_sentence: string;
-  readonly sentences: readonly string[];
-}
-
-/** The options of a call. */
-export interface SentenceSimilarityOptions {
-  /** What stands for a sentence: the mean of its tokens' states, or the first token's. Default: `'mean'`. */
-  readonly pooling?: 'mean' | 'cls' | undefined;
-}
-
-/** The task, for a model without a head: the cosine between the source sentence and each of the others. */
-export function sentenceSimilarity({
-  encode,
-}: TaskContext): ReadingTask<SentenceSimilarityInput, SentenceSimilarityOptions, Float32Array, number[]> {
-  return {
-    outputs: ['last_hidden_state'],
-    rows: ({ source_sentence, sentences }) => [source_sentence, ...sentences].map((sentence) => encode(sentence)),
-    read(outputs, { input_ids }, { pooling = 'mean' }) {
-      const vector = pool(outputs, input_ids.length, pooling);
-      scaleToOne(vector);
-      return vector;
-    },
-    result: (_, [source, ...others]) => others.map((other) => other.reduce((sum, x, i) => sum + x * source![i]!, 0)),
   };
 }
 

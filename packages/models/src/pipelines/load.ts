@@ -20,12 +20,15 @@ export type PipelineLoadOptions = Omit<
   'seed' | 'strict' | 'ignore_mismatched_sizes' | 'on_notice'
 >;
 
+/** Loads models of all families that have some head. */
+export type Loader = Pick<AutoClass<AnyModel>, 'classes' | 'from_pretrained'>;
+
 /** What a task needs of its model. */
 export interface Need {
   /** Its name, for errors. */
   readonly task: string;
   /** Loads the model that has it. */
-  readonly auto: AutoClass<AnyModel>;
+  readonly auto: Loader;
   /** Whether a model has what is looked at. */
   has(model: AnyModel): boolean;
 }

@@ -6,16 +6,17 @@ import type { Backend } from '@sinter/compiler';
 import { defaultBackend } from '../default-backend.ts';
 import type { CompileModelOptions } from '../model.ts';
 import { AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification } from '../registry.ts';
-import type { AutoClass } from '../registry.ts';
+import { SentenceTransformer } from '../sentence-transformer.ts';
 import { callable } from './call.ts';
 import { PipelineError } from './errors.ts';
-import { featureExtraction, sentenceSimilarity } from './feature-extraction.ts';
+import { featureExtraction } from './feature-extraction.ts';
 import { fillMask } from './fill-mask.ts';
 import { load } from './load.ts';
-import type { AnyModel, Loaded, PipelineLoadOptions, PipelineSource } from './load.ts';
+import type { AnyModel, Loaded, Loader, PipelineLoadOptions, PipelineSource } from './load.ts';
 import { reader } from './reader.ts';
 import { checkCount } from './runner.ts';
 import type { Row } from './runner.ts';
+import { sentenceSimilarity } from './sentence-similarity.ts';
 import { taskContext, withReader } from './task.ts';
 import type { ReadingTask, TaskContext } from './task.ts';
 import { textClassification } from './text-classification.ts';
@@ -63,7 +64,7 @@ export async function pipeline<T extends TaskName>(
 /** A task: which models can do it, and how it is done with one. */
 interface Kind {
   /** Loads models that can. */
-  readonly auto: AutoClass<AnyModel>;
+  readonly auto: Loader;
   /** Whether a model can. */
   has(model: AnyModel): boolean;
   /** The model on the hub where the caller names none. */
@@ -78,17 +79,17 @@ type OpenOptions = Pick<PipelineOptions, 'cache' | 'max_length'> & {
   readonly batch_size: number;
 };
 
-/** A task for models that read. `alone` is as {@link callable} has it. */
+/** A task for models that read. `alone` is as {@link callable} has it, `made` is what is run of a model. */
 function reading<Input, Options, Reading, Each, R extends Row>(
   able: Pick<Kind, 'auto' | 'has' | 'usual'>,
   make: (context: TaskContext) => ReadingTask<Input, Options, Reading, Each, R>,
-  alone?: (each: Each) => unknown,
+  { alone, made = (model) => model }: { alone?: (each: Each) => unknown; made?: (model: AnyModel) => AnyModel } = {},
 ): Kind {
   return {
     ...able,
     async open(loaded, { backend, batch_size, max_length, cache }) {
       const task = make(taskContext(loaded, max_length));
-      const opened = await reader(loaded.model, backend, task.outputs, batch_size, { cache });
+      const opened = await reader(made(loaded.model), backend, task.outputs, batch_size, { cache });
       return {
         answer: callable(withReader(task, opened), 16 * batch_size, alone),
         close: () => opened.close(),
@@ -110,12 +111,12 @@ const classification = reading(
     usual: 'distilbert/distilbert-base-uncased-finetuned-sst-2-english',
   },
   textClassification,
-  (each) => (Array.isArray(each) ? each : [each]),
+  { alone: (each) => [each].flat() },
 );
 
-const states = {
+const states: Pick<Kind, 'auto' | 'has' | 'usual'> = {
   auto: AutoModel,
-  has: (model: AnyModel) => shapeOf(model, 'last_hidden_state').length === 2,
+  has: (model) => shapeOf(model, 'last_hidden_state').length === 2,
   usual: 'sentence-transformers/all-MiniLM-L6-v2',
 };
 
@@ -124,7 +125,17 @@ const kinds: Readonly<Record<TaskName, Kind>> = {
   'text-classification': classification,
   'sentiment-analysis': classification,
   'feature-extraction': reading(states, featureExtraction),
-  'sentence-similarity': reading(states, sentenceSimilarity),
+  'sentence-similarity': reading(
+    {
+      ...states,
+      auto: { classes: AutoModel.classes, from_pretrained: (...from) => SentenceTransformer.from_pretrained(...from) },
+    },
+    sentenceSimilarity,
+    {
+      made: (model) =>
+        shapeOf(model, 'sentence_embedding').length > 0 ? model : new SentenceTransformer(model as AutoModel),
+    },
+  ),
   'fill-mask': reading(
     {
       auto: AutoModelForMaskedLM,

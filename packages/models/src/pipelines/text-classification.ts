@@ -22,6 +22,8 @@ export interface TextClassificationOptions {
   readonly function_to_apply?: 'softmax' | 'sigmoid' | 'none' | undefined;
 }
 
+const functions = { softmax, sigmoid, none: (logits: Float32Array) => Float64Array.from(logits) };
+
 /** The task, for a classifier of texts. */
 export function textClassification({
   encode,
@@ -37,7 +39,7 @@ export function textClassification({
     outputs: ['logits'],
     rows: (input) => [typeof input === 'string' ? encode(input) : encode(input.text, input.text_pair)],
     read({ logits }, _, { top_k = 1, function_to_apply = several ? 'sigmoid' : 'softmax' }) {
-      const scores = { softmax, sigmoid, none: Float64Array.from }[function_to_apply](logits!);
+      const scores = functions[function_to_apply](logits!);
       const count = top_k === null ? scores.length : checkCount('top_k', top_k);
       return topIndices(scores, count).map((i) => ({ label: config.id2label[i]!, score: scores[i]! }));
     },

@@ -1,14 +1,10 @@
 /** The pipeline of each task: what it takes, its options, and what it gives. */
 import type { PreTrainedTokenizer } from '../tokenizer/tokenizer.ts';
 import type { Call } from './call.ts';
-import type {
-  FeatureExtractionOptions,
-  SentenceSimilarityInput,
-  SentenceSimilarityOptions,
-  TokenFeatures,
-} from './feature-extraction.ts';
+import type { FeatureExtractionOptions, TokenFeatures } from './feature-extraction.ts';
 import type { FilledMask, FillMaskOptions } from './fill-mask.ts';
 import type { AnyModel } from './load.ts';
+import type { SentenceSimilarityInput } from './sentence-similarity.ts';
 import type { Classification, TextClassificationOptions, TextInput } from './text-classification.ts';
 import type { ZeroShotClassification, ZeroShotClassificationOptions } from './zero-shot-classification.ts';
 
@@ -35,7 +31,7 @@ export type FeatureExtractionPipeline = Pipeline &
   Call<string, FeatureExtractionOptions & { readonly pooling?: 'none' | undefined }, TokenFeatures>;
 
 /** The cosine between a sentence and each of others. */
-export type SentenceSimilarityPipeline = Pipeline & Call<SentenceSimilarityInput, SentenceSimilarityOptions, number[]>;
+export type SentenceSimilarityPipeline = Pipeline & Call<SentenceSimilarityInput, object, number[]>;
 
 /** With `every_mask` the result of every text is a list for each of its masks. */
 export type FillMaskPipeline = Pipeline &
