@@ -27,6 +27,8 @@ export interface Programs {
   readonly onnx: (graph: OnnxGraph, t: Lookup<OnnxValue>) => OnnxValue;
   /** A Python expression over `torch`, `F`, the work's tensors in `t`, and the functions of `engines/torch_engine.py`. */
   readonly torch: string;
+  /** A model that writes: its configuration, and how many tokens it adds to `ids`. Read by libraries of models. */
+  readonly writes: { readonly config: Readonly<Record<string, number>>; readonly tokens: number };
 }
 
 /** One thing to measure, and how each engine is told to do it. */

@@ -3,6 +3,7 @@ import { on, type Work } from '../harness/work.ts';
 import { attentionStep } from './attention.ts';
 import { gptDecode, gptPrefill } from './generate.ts';
 import { gpt2Small, gptStep, type GptShape } from './gpt.ts';
+import { gptWrites } from './write.ts';
 import { minilmForward, minilmStep } from './minilm.ts';
 import { gelu, layerNorm, matmul, softmax } from './ops.ts';
 
@@ -20,6 +21,7 @@ export const works: readonly Work[] = [
   gptDecode('GPT-2 small', gpt2Small, 128, 'f32'),
   gptDecode('GPT-2 small', gpt2Small, 128, 'f16'),
   gptDecode('GPT-2 small', gpt2Small, 128, 'i8'),
+  gptWrites('GPT-2 small', gpt2Small, 64, 128),
   attentionStep(1, 2048),
   matmul(256),
   matmul(512),
