@@ -1,9 +1,10 @@
-import { evaluate, graph, input, ShapeError } from '@sinter/ir';
+import { add, evaluate, graph, input, ShapeError } from '@sinter/ir';
 import type { Tensor } from '@sinter/ir';
 import { expect, expectTypeOf, test } from 'vitest';
 import { initialise, normal, ones, uniform, zeros } from './init.ts';
 import { linear } from './layers/linear.ts';
 import { layer, scope } from './scope.ts';
+import type { Values } from './scope.ts';
 
 test('declares parameters by dotted names, in order, with their shapes', () => {
   const root = scope();
@@ -96,3 +97,24 @@ function measure(data: Float32Array): [mean: number, deviation: number] {
   const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
   return [mean, Math.sqrt(data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length)];
 }
+
+test('names what layers make by their places', () => {
+  const values: Values = new Map();
+  const root = scope({ values });
+  const double = layer((_, x: Tensor): Tensor => add(x, x) as Tensor);
+  const part = layer((place, x: Tensor) => {
+    const inner = double(place.at('inner'), x);
+    return { inner, sum: add(inner, x) as Tensor, list: [x], text: 'none' };
+  });
+  const through = layer((place, x: Tensor): Tensor => double(place.at('below'), x));
+  const x = input('x', [2]);
+  const { inner, sum } = part(root.at('a', 0), x);
+  const below = through(root.at('b'), x);
+  const second = double(root.at('a', 0, 'inner'), sum);
+  expect([...values]).toEqual([
+    ['a.0.inner', inner],
+    ['a.0.sum', sum],
+    ['b.below', below],
+    ['a.0.inner#2', second],
+  ]);
+});

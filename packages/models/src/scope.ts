@@ -2,8 +2,8 @@
  * Where a model function stands in the model: it declares parameters by the names of the checkpoint at the point of use, so
  * that loading weights is a lookup. After the `VarBuilder` of candle (`vb.pp("layer").pp(0)`).
  */
-import { checkpoint, dropout, sameShape, ShapeError, showShape, state } from '@sinter/ir';
-import type { Checkpointable, Tensor } from '@sinter/ir';
+import { checkpoint, dropout, sameShape, ShapeError, showShape, state, Tensor } from '@sinter/ir';
+import type { Checkpointable } from '@sinter/ir';
 import type { Init } from './init.ts';
 
 /** A parameter as a model declares it. */
@@ -35,7 +35,16 @@ export interface Scope {
   checkpoint<A extends readonly Tensor[], R extends Checkpointable>(fn: (...args: A) => R): (...args: A) => R;
   /** The parameters declared so far, here and below, by full name in the order of declaration. */
   parameters(): ReadonlyMap<string, Parameter>;
+  /** Gives what a layer made its names; {@link layer} calls it. */
+  name(made: unknown): void;
 }
+
+/**
+ * The values of a model by name. A tensor that a layer makes is called after the layer's place, unless a layer inside of it has named it already;
+ * of a record of tensors each is called after the place and its key: `bert.encoder.layer.0.attention.self.probs`. Where a name is taken by another
+ * value, the later ones are `NAME#2`, `NAME#3`, in the order in which they are built.
+ */
+export type Values = Map<string, Tensor>;
 
 /** The options of {@link scope}. */
 export interface ScopeOptions {
@@ -44,12 +53,23 @@ export interface ScopeOptions {
    * {@link Scope.checkpoint} is in effect.
    */
   readonly training?: { readonly key: Tensor; readonly gradient_checkpointing?: boolean | undefined } | undefined;
+  /** Filled with what the layers make. Default: nobody keeps it. */
+  readonly values?: Values | undefined;
 }
 
 /** The root of a model. */
 export function scope(options: ScopeOptions = {}): Scope {
   const parameters = new Map<string, Parameter>();
+  const { values } = options;
   const { key, gradient_checkpointing } = options.training ?? {};
+  const named = new Set<Tensor>();
+  const put = (name: string, tensor: Tensor): void => {
+    if (!values || values.get(name) === tensor) return;
+    let free = name;
+    for (let i = 2; values.has(free) && values.get(free) !== tensor; i++) free = `${name}#${i}`;
+    values.set(free, tensor);
+    named.add(tensor);
+  };
   // Every call site of dropout draws from a stream of its own.
   let streams = 0;
   const place = (path: string): Scope => ({
@@ -71,20 +91,29 @@ export function scope(options: ScopeOptions = {}): Scope {
     checkpoint: (fn) => (gradient_checkpointing ? checkpoint(fn) : fn),
     parameters: () =>
       path === '' ? parameters : new Map([...parameters].filter(([name]) => name.startsWith(`${path}.`))),
+    name(made) {
+      if (!values || typeof made !== 'object' || made === null) return;
+      if (made instanceof Tensor) {
+        if (!named.has(made)) put(path, made);
+      } else
+        for (const [key, tensor] of Object.entries(made)) if (tensor instanceof Tensor) put(join(path, key), tensor);
+    },
   });
   return place('');
 }
 
 /**
- * Makes a function that builds a part of a model. When the parts do not fit, its `ShapeError` says where in the model:
- * `in bert.encoder.layer.0.attention.self.query: linear: inner sizes differ: …`.
+ * Makes a function that builds a part of a model, whose result has a name (see {@link Values}). When the parts do not fit, its `ShapeError`
+ * says where in the model: `in bert.encoder.layer.0.attention.self.query: linear: inner sizes differ: …`.
  */
 export function layer<A extends readonly unknown[], R>(
   build: (scope: Scope, ...args: A) => R,
 ): (scope: Scope, ...args: A) => R {
   return (scope, ...args) => {
     try {
-      return build(scope, ...args);
+      const made = build(scope, ...args);
+      scope.name(made);
+      return made;
     } catch (error) {
       if (!(error instanceof ShapeError) || located.has(error) || scope.path === '') throw error;
       const here = new ShapeError(`in ${scope.path}: ${error.message}`, { cause: error });
