@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { cpu } from '@sinter/backend-cpu';
 import { loadSpeeches } from '@sinter/example-texts/documents.ts';
-import { generator, GPT2LMHeadModel, trainByteLevelBPE } from '@sinter/models';
+import { GPT2LMHeadModel, trainByteLevelBPE } from '@sinter/models';
 import { Trainer, TrainingArguments } from '@sinter/trainer';
 import { compressed, compressors } from './compress.ts';
 import { bitsOf, documentTokens, trainingExamples } from './tokens.ts';
@@ -16,11 +16,11 @@ const { values: options } = parseArgs({
     speeches: { type: 'string', default: '233' },
     vocabulary: { type: 'string', default: '4096' },
     layers: { type: 'string', default: '4' },
-    width: { type: 'string', default: '256' },
+    width: { type: 'string', default: '192' },
     context: { type: 'string', default: '256' },
     batch: { type: 'string', default: '4' },
-    epochs: { type: 'string', default: '1.5' },
-    'learning-rate': { type: 'string', default: '0.0012' },
+    epochs: { type: 'string', default: '2' },
+    'learning-rate': { type: 'string', default: '0.0015' },
     prompt: { type: 'string', default: 'Fellow-citizens, the state of the Union is' },
     seed: { type: 'string', default: '42' },
     target: { type: 'string', default: 'auto' },
@@ -143,11 +143,11 @@ for (const { name, alone, behind } of others)
 // ---- a sample
 
 const { input_ids, attention_mask } = tokenizer(options.prompt, { return_tensors: 'i32' });
-await using writer = await generator(model, backend);
-const written = await writer.generate(
+const written = await model.generate(
   { input_ids, attention_mask },
-  { max_length: context, do_sample: true, temperature: 0.8, top_k: 50, seed: number('seed') },
+  { max_length: context, do_sample: true, temperature: 0.8, top_k: 50, seed: number('seed'), backend },
 );
+await model.free();
 const sample = tokenizer.decode(written.data as Int32Array, { skip_special_tokens: true });
 console.log(`\nIt goes on from a beginning:\n\n  ${sample}\n`);
 
