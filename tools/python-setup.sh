@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='python3-torch python3-numpy python3-venv libopenblas0-pthread'
-pins='transformers==4.45.2 tokenizers==0.20.3 safetensors==0.5.3 huggingface-hub==0.30.2 gguf==0.17.1 jinja2==3.1.6 tensorboard==2.19.0 protobuf==5.29.5 setuptools<81 numpy==1.24.2'
+pins='transformers==4.45.2 tokenizers==0.20.3 safetensors==0.5.3 huggingface-hub==0.30.2 gguf==0.17.1 jinja2==3.1.6 sacrebleu==2.4.3 tensorboard==2.19.0 protobuf==5.29.5 setuptools<81 numpy==1.24.2'
 python=/usr/bin/python3
 stamp=.venv/.sinter-pins
 
