@@ -135,13 +135,13 @@ export async function readConfig(path: string): Promise<ConfigKeys> {
  * The text of `config.json`, as Python writes it: keys sorted, and labels left out where they have their usual two names.
  * The version of `transformers` that a file was read with is left out: it did not write this one.
  */
-export function configText(config: ModelConfig, architecture: string): string {
+export function configText(config: ModelConfig, architecture: string, torch_dtype = 'float32'): string {
   const { num_labels, id2label, label2id, problem_type, transformers_version: _, ...rest } = config;
   const usual = num_labels === 2 && id2label[0] === 'LABEL_0' && id2label[1] === 'LABEL_1';
   const keys: Record<string, unknown> = {
     ...rest,
     architectures: [architecture],
-    torch_dtype: 'float32',
+    torch_dtype,
     ...(!usual && { id2label, label2id }),
     ...(problem_type !== null && { problem_type }),
   };

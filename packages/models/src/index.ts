@@ -20,15 +20,18 @@ export type {
   StoredTensorOf,
   StoredType,
 } from './checkpoint/stored-tensor.ts';
+export type { FindOptions } from './checkpoint/find-model.ts';
 export type { WeightsFile } from './checkpoint/weights-file.ts';
 export { openWeights } from './checkpoint/weights.ts';
 
 export type {
   ArrayOptions,
+  BatchExtras,
   DecodeOptions,
   EncodeCall,
   EncodeOptions,
   PreTrainedTokenizer,
+  RowExtras,
   SpecialTokenName,
   SpecialTokens,
   TensorOptions,
@@ -38,7 +41,10 @@ export type { Encoding, IntTensor, PadOptions, TruncationStrategy } from './toke
 export type { FromPretrainedOptions as TokenizerOptions } from './tokenizer/auto.ts';
 export { AutoTokenizer, BertTokenizer } from './tokenizer/auto.ts';
 export { TokenizerError } from './tokenizer/errors.ts';
-export type { AddedTokenJson, TokenizerConfig, TokenizerJson } from './tokenizer/files.ts';
+export type { AddedTokenJson, StepJson, TokenizerConfig, TokenizerJson } from './tokenizer/files.ts';
+export type { ChatMessage, ChatOptions } from './tokenizer/chat-template.ts';
+export type { Offset, TokenOffsets } from './tokenizer/encode.ts';
+export { char_to_token, word_to_tokens } from './tokenizer/encode.ts';
 export type { TextStream } from './tokenizer/text-stream.ts';
 export { createTextStream } from './tokenizer/text-stream.ts';
 export type { ByteLevelBPEOptions } from './tokenizer/train-byte-level-bpe.ts';
@@ -54,7 +60,7 @@ export { defaultBackend } from './default-backend.ts';
 export { ConfigError, InputError } from './errors.ts';
 export type { Init } from './init.ts';
 export { initialise, normal, ones, uniform, zeros } from './init.ts';
-export type { Parameter, Scope, ScopeOptions } from './scope.ts';
+export type { Parameter, Scope, ScopeOptions, Values } from './scope.ts';
 export { layer, scope } from './scope.ts';
 export type { Activation } from './layers/activation.ts';
 export { activation, activations } from './layers/activation.ts';
@@ -115,7 +121,10 @@ export type {
   ModelClass,
 } from './model.ts';
 export { modelClass, PreTrainedModel } from './model.ts';
-export type { LoadReport, Weight } from './weights.ts';
+export type { PackedWeight } from './quantise/packed.ts';
+export type { HostTensor, Packing } from './quantise/packing.ts';
+export type { QuantizeOptions } from './quantise/quantise.ts';
+export type { LoadReport, TorchDtype, Weight } from './weights.ts';
 export type { BertConfig, BertInputs } from './families/bert.ts';
 export {
   bertConfig,
@@ -216,6 +225,8 @@ export type { T5Config } from './families/t5.ts';
 export { relativeBucket, t5Config, T5ForConditionalGeneration, T5Model } from './families/t5.ts';
 export type { PoolingMode, SentenceEmbeddingOutput, SentenceOptions } from './sentence-transformer.ts';
 export { SentenceTransformer } from './sentence-transformer.ts';
+export type { Edit } from './interpret/edit.ts';
+export type { Ablation, Traced, TraceOptions, ValueInfo } from './interpret/trace.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
 export {
   AutoConfig,

@@ -10,14 +10,15 @@ import { diskCache } from '@sinter/compiler/cache';
 import { graph as closeGraph, input, ShapeError, showShape, Tensor } from '@sinter/ir';
 import type { Graph, TensorData, Tensors } from '@sinter/ir';
 import type { Architecture, InputSpec, ModelOutputs, OutputOptions } from './architecture.ts';
-import { resolveModel } from './checkpoint/hub.ts';
-import type { ResolveOptions } from './checkpoint/hub.ts';
-import { writeSafetensors } from './checkpoint/safetensors.ts';
-import { openWeights, weightsName } from './checkpoint/weights.ts';
+import { findModel } from './checkpoint/find-model.ts';
+import type { FindOptions } from './checkpoint/find-model.ts';
+import { writeWeights } from './checkpoint/shards.ts';
+import { elementCount } from './checkpoint/stored-tensor.ts';
+import { openWeights } from './checkpoint/weights.ts';
 import { writeWhole } from './checkpoint/whole-file.ts';
 import { compiledModel } from './compiled.ts';
 import type { CompiledModel, ModelData } from './compiled.ts';
-import { configText, readConfig } from './config.ts';
+import { configText } from './config.ts';
 import type { GenerationConfig } from './generation/config.ts';
 import {
   generationConfigName,
@@ -29,8 +30,18 @@ import type { GenerateOutput } from './generation/generate.ts';
 import { freeWriters, generateWith, streamWith } from './generation/of-model.ts';
 import type { ModelGenerateOptions, StreamOptions } from './generation/of-model.ts';
 import type { ConfigKeys, ConfigOverrides, ModelConfig } from './config.ts';
+import { ConfigError } from './errors.ts';
+import { isFloat, packedArchitecture, packedWeight } from './quantise/packed.ts';
+import type { PackedWeight } from './quantise/packed.ts';
+import type { HostTensor } from './quantise/packing.ts';
+import { packingsFor, quantizationOf, storedPackings } from './quantise/quantise.ts';
+import type { QuantizeOptions } from './quantise/quantise.ts';
+import { usesOf } from './quantise/uses.ts';
+import { freeQuestions } from './interpret/programs.ts';
+import { trace, valuesOf } from './interpret/trace.ts';
+import type { Traced, TraceOptions, ValueInfo } from './interpret/trace.ts';
 import { scope } from './scope.ts';
-import type { Parameter, Scope } from './scope.ts';
+import type { Parameter, Scope, Values } from './scope.ts';
 import { initialWeights, loadWeights, reportText } from './weights.ts';
 import type { LoadReport, LoadWeightsOptions, Weight } from './weights.ts';
 
@@ -40,6 +51,8 @@ export interface BuildOptions extends OutputOptions {
   readonly key?: Tensor | undefined;
   /** With `key`: layers are computed again in the backward pass, and what they compute is not kept. Default: no. */
   readonly gradient_checkpointing?: boolean | undefined;
+  /** Filled with all that the layers make, by name; see {@link Values}. Default: nobody keeps it. */
+  readonly values?: Values | undefined;
 }
 
 /** The options of {@link PreTrainedModel.graph}. */
@@ -61,21 +74,34 @@ export type CompileModelOptions = Omit<GraphOptions, 'key' | 'gradient_checkpoin
 export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends ModelOutputs = ModelOutputs> {
   /** The keys of `config.json`. */
   readonly config: C;
-  /** The weights on the host, by the names of the checkpoint. */
+  /** The weights on the host, by the names of the checkpoint; those that are kept in fewer bits are in {@link PreTrainedModel.packed}. */
   readonly parameters: Map<string, Weight>;
+  /** The weights that are kept in fewer than 32 bits, by the names of their parameters: none, unless asked for. */
+  readonly packed: ReadonlyMap<string, PackedWeight>;
   /** The inputs by name, with labels if there can be a loss. */
   readonly inputs: Readonly<Record<string, InputSpec>>;
   /** The most that each run-time size may be: `{ seq: 512 }`. */
   readonly dims: Readonly<Record<string, number>>;
   /** How the checkpoint fitted; all parameters are missing in one if there was none. */
   readonly loading: LoadReport;
-  /** The model's class. */
+  /** The model's class; where weights are packed, it computes parameters from them. */
   readonly architecture: Architecture<C, O>;
   /** How {@link PreTrainedModel.generate} writes where its caller says nothing: `generation_config.json`, or what `config.json` says of it. */
   generation_config: GenerationConfig;
 
-  constructor(architecture: Architecture<C, O>, config: C, parameters: Map<string, Weight>, loading?: LoadReport) {
-    this.architecture = architecture;
+  /** The class as its family has it. */
+  readonly #bare: Architecture<C, O>;
+
+  constructor(
+    architecture: Architecture<C, O>,
+    config: C,
+    parameters: Map<string, Weight>,
+    loading?: LoadReport,
+    packed: ReadonlyMap<string, PackedWeight> = new Map(),
+  ) {
+    this.#bare = architecture;
+    this.packed = packed;
+    this.architecture = packedArchitecture(architecture, packed);
     this.config = config;
     this.parameters = parameters;
     this.inputs = architecture.inputs(config);
@@ -86,18 +112,51 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
 
   /** How many numbers the weights are. */
   num_parameters(): number {
-    return [...this.parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
+    const all = [...this.parameters.values(), ...this.packed.values()];
+    return all.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  }
+
+  /** All tensors that the weights are made of, by the names of the graph's states: what is saved, and what programs are given. */
+  tensors(): Map<string, Weight | HostTensor> {
+    const parts = [...this.packed.values()].flatMap(({ tensors }) => [...tensors]);
+    return new Map<string, Weight | HostTensor>([...this.parameters, ...parts]);
+  }
+
+  /**
+   * The same model with weights in 8 or 4 bits, for inference: matrices that activations are multiplied by; norms, biases and tables of embeddings
+   * stay as they are. Activations are 32-bit floats. It is saved and loaded like any other.
+   * @throws ConfigError for options that make no sense, or that leave nothing to quantise
+   */
+  quantize(options: QuantizeOptions): PreTrainedModel<C, O> {
+    const { parameters: shapes, outputs } = declare(this.#bare, this.config);
+    const open = new Map([...shapes].filter(([name]) => this.parameters.has(name) || isFloat(this.packed.get(name))));
+    const packings = packingsFor(open, usesOf(flat(outputs)), options);
+    const packed = new Map(this.packed);
+    for (const [name, packing] of packings)
+      packed.set(name, packedWeight(name, packing, this.parameters.get(name) ?? this.packed.get(name)!));
+    const parameters = new Map([...this.parameters].filter(([name]) => !packed.has(name)));
+    const config = { ...this.config, quantization_config: quantizationOf(options) };
+    const made = new PreTrainedModel(this.#bare, config, parameters, this.loading, packed);
+    made.generation_config = this.generation_config;
+    return made;
   }
 
   /**
    * Builds the computation on the given tensors; what is left out has its usual value, and there is a loss where there are labels.
    * A parameter appears as the state of its name.
-   * @throws ShapeError for unknown names, and where shapes or dtypes do not fit, saying where in the model
+   * @throws ShapeError for unknown names, and where shapes or dtypes do not fit, saying where in the model; ConfigError for training a model
+   * whose weights are packed
    */
   build(inputs: Tensors, options: BuildOptions = {}): O {
-    const { key, gradient_checkpointing, ...output } = options;
-    const root = scope({ training: key && { key, gradient_checkpointing } });
-    return buildChecked(this.architecture, this.config, inputs, root, output);
+    const { key, gradient_checkpointing, values, ...output } = options;
+    if (key && this.packed.size > 0)
+      throw new ConfigError(
+        `${this.architecture.name} keeps ${this.packed.size} of its weights in fewer than 32 bits, which cannot be trained; train the model that it was made of, loaded with torch_dtype: 'float32', and quantise it afterwards`,
+      );
+    const root = scope({ training: key && { key, gradient_checkpointing }, values });
+    const built = buildChecked(this.architecture, this.config, inputs, root, output);
+    root.name(built);
+    return built;
   }
 
   /** The computation as a graph with symbolic inputs: ready to print, evaluate or compile. @throws ShapeError for unknown names */
@@ -129,8 +188,9 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
       ...defined({ trace, fuse }),
     });
     try {
+      const tensors = this.tensors();
       for (const name of Object.keys(program.state.ports)) {
-        const weight = this.parameters.get(name);
+        const weight = tensors.get(name);
         if (!weight)
           throw new ShapeError(
             `${this.architecture.name} reads the parameter '${name}', which its weights lack; put it into parameters`,
@@ -172,9 +232,24 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
     return streamWith(this, inputs, options);
   }
 
-  /** Frees the programs and caches of {@link PreTrainedModel.generate}, once it is done; the weights stay. */
-  free(): Promise<void> {
-    return freeWriters(this);
+  /** All values inside of the model by name, in the order in which they are computed, with their shapes: what {@link PreTrainedModel.trace} can name. */
+  values(): ValueInfo[] {
+    return valuesOf(this);
+  }
+
+  /**
+   * Runs the model and gives, beside its outputs, any values inside of it; values may be replaced or taken out on the way. Programs are kept for the next
+   * call of the same question; {@link PreTrainedModel.free} frees them.
+   * @throws InputError for names that there are not, and data that does not fit
+   */
+  trace(inputs: ModelData, options?: TraceOptions): Promise<Traced> {
+    return trace(this, inputs, options);
+  }
+
+  /** Frees the programs and caches of {@link PreTrainedModel.generate} and {@link PreTrainedModel.trace}, once they are done; the weights stay. */
+  async free(): Promise<void> {
+    await freeWriters(this);
+    await freeQuestions(this);
   }
 
   /** As {@link PreTrainedModel.free}, for `await using`. */
@@ -182,11 +257,17 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
     return this.free();
   }
 
-  /** Writes `config.json` and `model.safetensors`, as Python's library reads them; each is the old file or the whole new one at any moment. */
-  async save_pretrained(folder: string): Promise<void> {
+  /**
+   * Writes `config.json` and `model.safetensors`, as Python's library reads them; each is the old file or the whole new one at any moment.
+   * Weights of more than `max_shard_size` (`'5GB'`) are split into several files with an index.
+   * @throws CheckpointError `bad-name` for a size that is none
+   */
+  async save_pretrained(folder: string, options: { readonly max_shard_size?: string | number } = {}): Promise<void> {
     await mkdir(folder, { recursive: true });
-    await writeSafetensors(join(folder, weightsName), Object.fromEntries(this.parameters));
-    await writeWhole(join(folder, 'config.json'), configText(this.config, this.architecture.name));
+    await writeWeights(folder, Object.fromEntries(this.tensors()), options.max_shard_size);
+    const kept = [...this.packed.values()].map(({ packing }) => packing.kind);
+    const torch_dtype = kept.find((kind) => kind === 'float16' || kind === 'bfloat16') ?? 'float32';
+    await writeWhole(join(folder, 'config.json'), configText(this.config, this.architecture.name, torch_dtype));
     const { generation_config: generation, config } = this;
     if (this.architecture.decode)
       await writeWhole(join(folder, generationConfigName), generationConfigText(generation, config));
@@ -195,9 +276,7 @@ export class PreTrainedModel<C extends ModelConfig = ModelConfig, O extends Mode
 
 /** The options of `from_pretrained` that are no keys of the configuration. */
 export interface FromPretrainedModelOptions
-  extends
-    Omit<ResolveOptions, 'files' | 'optional_files'>,
-    Pick<LoadWeightsOptions, 'seed' | 'ignore_mismatched_sizes' | 'strict'> {
+  extends FindOptions, Pick<LoadWeightsOptions, 'seed' | 'ignore_mismatched_sizes' | 'strict' | 'torch_dtype'> {
   /** Told, in the words of Python's library, what is newly initialised and what is not used. Default: `console.warn`. */
   readonly on_notice?: (text: string) => void;
 }
@@ -206,7 +285,7 @@ export interface FromPretrainedModelOptions
 export interface ModelClass<C extends ModelConfig, O extends ModelOutputs> {
   readonly architecture: Architecture<C, O>;
   /**
-   * The model in a folder, or with an id on the hub. Further options replace keys of its configuration: `num_labels`, dropout, …
+   * The model in a folder, in a `.gguf` file, or with an id on the hub. Further options replace keys of its configuration: `num_labels`, dropout, …
    * @throws CheckpointError, ConfigError
    */
   from_pretrained(
@@ -225,24 +304,30 @@ export function modelClass<C extends ModelConfig, O extends ModelOutputs>(
     architecture,
     async from_pretrained(folderOrId, options = {}) {
       const { where, load, overrides } = splitOptions(options);
-      const { folder } = await resolveModel(folderOrId, {
-        ...where,
-        files: ['config.json', weightsName],
+      const {
+        folder,
+        keys,
+        weights: path,
+      } = await findModel(folderOrId, where, {
+        weights: true,
         optional_files: architecture.decode ? [generationConfigName] : [],
       });
-      const config = architecture.config(await readConfig(join(folder, 'config.json')), overrides);
+      const config = architecture.config(keys, overrides);
       const { name: model, base_model_prefix, not_parameters } = architecture;
-      const file = await openWeights(folder);
+      const { parameters, outputs } = declare(architecture, config);
+      const quantised = storedPackings(config, () => usesOf(flat(outputs)));
+      const file = await openWeights(path);
       try {
-        const { weights, report } = await loadWeights(declared(architecture, config), file, {
+        const { weights, packed, report } = await loadWeights(parameters, file, {
           ...load,
           model,
           base_model_prefix,
           not_parameters,
+          quantised,
         });
         const notice = reportText(report, model, folderOrId);
         if (notice !== '') (load.on_notice ?? console.warn)(notice);
-        const loaded = new PreTrainedModel(architecture, config, weights, report);
+        const loaded = new PreTrainedModel(architecture, config, weights, report, packed);
         if (architecture.decode)
           loaded.generation_config = (await readGenerationConfig(folder)) ?? loaded.generation_config;
         return loaded;
@@ -252,15 +337,18 @@ export function modelClass<C extends ModelConfig, O extends ModelOutputs>(
     },
     from_config(keys = {}, { seed = 0 } = {}) {
       const config = architecture.config(keys);
-      return new PreTrainedModel(architecture, config, initialWeights(declared(architecture, config), seed));
+      return new PreTrainedModel(architecture, config, initialWeights(declare(architecture, config).parameters, seed));
     },
   };
 }
 
 /** Tells the options of a search from those of loading, and both from keys of the configuration. */
 export function splitOptions(options: FromPretrainedModelOptions & ConfigKeys): {
-  readonly where: ResolveOptions;
-  readonly load: Pick<FromPretrainedModelOptions, 'seed' | 'ignore_mismatched_sizes' | 'strict' | 'on_notice'>;
+  readonly where: FindOptions;
+  readonly load: Pick<
+    FromPretrainedModelOptions,
+    'seed' | 'ignore_mismatched_sizes' | 'strict' | 'torch_dtype' | 'on_notice'
+  >;
   readonly overrides: ConfigKeys;
 } {
   const {
@@ -273,28 +361,41 @@ export function splitOptions(options: FromPretrainedModelOptions & ConfigKeys): 
     token,
     local_files_only,
     symlinks,
+    gguf_file,
     seed,
     ignore_mismatched_sizes,
     strict,
+    torch_dtype,
     on_notice,
     ...overrides
   } = options;
   return {
-    where: defined({ revision, refresh, signal, onProgress, cache_dir, endpoint, token, local_files_only, symlinks }),
-    load: defined({ seed, ignore_mismatched_sizes, strict, on_notice }),
+    where: defined({
+      revision,
+      refresh,
+      signal,
+      onProgress,
+      cache_dir,
+      endpoint,
+      token,
+      local_files_only,
+      symlinks,
+      gguf_file,
+    }),
+    load: defined({ seed, ignore_mismatched_sizes, strict, torch_dtype, on_notice }),
     overrides,
   };
 }
 
-/** The parameters of a model, found by building it once. */
-function declared<C extends ModelConfig, O extends ModelOutputs>(
+/** The parameters of a model, and its outputs, found by building it once. */
+function declare<C extends ModelConfig, O extends ModelOutputs>(
   architecture: Architecture<C, O>,
   config: C,
-): ReadonlyMap<string, Parameter> {
+): { readonly parameters: ReadonlyMap<string, Parameter>; readonly outputs: O } {
   const root = scope();
   const specs = architecture.inputs(config);
-  architecture.build(root, config, symbols(specs, Object.keys(specs)), {});
-  return root.parameters();
+  const outputs = architecture.build(root, config, symbols(specs, Object.keys(specs)), {});
+  return { parameters: root.parameters(), outputs };
 }
 
 function buildChecked<C extends ModelConfig, O extends ModelOutputs>(

@@ -1,8 +1,6 @@
 /** The Auto classes: they read `model_type` in `config.json` and hand over to the family. A new family is one row here. */
-import { join } from 'node:path';
-import { resolveModel } from './checkpoint/hub.ts';
+import { findModel } from './checkpoint/find-model.ts';
 import type { Architecture, ModelOutputs } from './architecture.ts';
-import { readConfig } from './config.ts';
 import type { ConfigKeys, ModelConfig } from './config.ts';
 import { ConfigError } from './errors.ts';
 import { BartForConditionalGeneration, BartForSequenceClassification, BartModel } from './families/bart.ts';
@@ -201,8 +199,7 @@ export const AutoConfig = {
    */
   async from_pretrained(folderOrId: string, options: AutoOptions = {}): Promise<ModelConfig> {
     const { where, overrides } = splitOptions(options);
-    const { folder } = await resolveModel(folderOrId, { ...where, files: ['config.json'] });
-    const keys = await readConfig(join(folder, 'config.json'));
+    const { keys } = await findModel(folderOrId, where, { weights: false });
     return familyOf(keys, folderOrId).base.architecture.config(keys, overrides);
   },
 };
@@ -234,8 +231,8 @@ function autoClass<T extends Task>(task: T, name: string): AutoClass<PreTrainedM
     classes,
     async from_pretrained(folderOrId, options = {}) {
       const { where } = splitOptions(options);
-      const { folder } = await resolveModel(folderOrId, { ...where, files: ['config.json'] });
-      return classOf(await readConfig(join(folder, 'config.json')), folderOrId).from_pretrained(folderOrId, options);
+      const { keys } = await findModel(folderOrId, where, { weights: false });
+      return classOf(keys, folderOrId).from_pretrained(folderOrId, options);
     },
     from_config: (config, options) => classOf(config, 'from_config').from_config(config, options),
   };

@@ -10,7 +10,6 @@ import type { ModelData } from '../compiled.ts';
 import type { ModelConfig } from '../config.ts';
 import { InputError } from '../errors.ts';
 import type { PreTrainedModel } from '../model.ts';
-import type { Weight } from '../weights.ts';
 import { jobOf } from './programs.ts';
 import type { Kind, Sizes } from './programs.ts';
 
@@ -62,7 +61,7 @@ export function writerOf<C extends ModelConfig, O extends ModelOutputs>(
   const most = limitsOf(model);
   let sizes: Sizes | undefined;
   let programs = new Map<Kind, Program>();
-  let written = new Map<string, Weight['data']>();
+  let written = new Map<string, object>();
   let owner: object | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -89,8 +88,9 @@ export function writerOf<C extends ModelConfig, O extends ModelOutputs>(
   const refresh = async (): Promise<void> => {
     const state = [...programs.values()].at(-1)?.state;
     if (!state) return;
+    const tensors = model.tensors();
     for (const name of Object.keys(state.ports)) {
-      const data = model.parameters.get(name)?.data;
+      const data = tensors.get(name)?.data;
       if (data === undefined || written.get(name) === data) continue;
       await state.write(name, data);
       written.set(name, data);

@@ -1,8 +1,8 @@
-import { cpu } from '@sinter/backend-cpu';
 import { compile } from '@sinter/compiler';
 import type { Tensor, TensorData } from '@sinter/ir';
 import { contract, dtypeBytes, evaluate, gather, graph, input, linear, matmul } from '@sinter/ir';
 import { describe, expect, test } from 'vitest';
+import { cpus } from '../cpus.test.kit.ts';
 import { initialise, normal } from '../init.ts';
 import { packed, partsOf, unpacked } from './packing.ts';
 import type { Packing } from './packing.ts';
@@ -62,35 +62,38 @@ describe.each(packings)('%s', (_, packing, most, bits) => {
     expect(got[700]! / -1e4).toBeCloseTo(1, 2);
   });
 
-  test.each(['wasm', 'native'] as const)('products and rows agree with the reference, %s', async (target) => {
-    const w = unpacked(packing, 'w', shape);
-    const row = (name: string, size: number) => input(name, ['n', size]) as Tensor;
-    const g = graph('products', {
-      outputs: {
-        linear: linear(row('x', 128), w),
-        matmul: matmul(row('y', 64), w as Tensor) as Tensor,
-        rows: gather(w, input('ids', ['m'], 'i32')),
-        both: contract('nk,mk->nm', row('x', 128), gather(w, input('ids', ['m'], 'i32'))),
-      },
-    });
-    const inputs = (n: number) => ({
-      x: { data: weights([n, 128], 1), shape: [n, 128] },
-      y: { data: weights([n, 64], 2), shape: [n, 64] },
-      ids: { data: Int32Array.of(3, 63, 0), shape: [3] },
-    });
-    const state = stateOf(packing, data, shape);
-    for (const max of [1, 8, 40]) {
-      await using program = await compile(g, cpu({ target, threads: 1 }), {
-        dims: { n: max === 1 ? 1 : { max }, m: { max: 8 } },
+  test.each(cpus.map((backend) => [backend.version, backend] as const))(
+    'products and rows agree with the reference, %s',
+    async (_, backend) => {
+      const w = unpacked(packing, 'w', shape);
+      const row = (name: string, size: number) => input(name, ['n', size]) as Tensor;
+      const g = graph('products', {
+        outputs: {
+          linear: linear(row('x', 128), w),
+          matmul: matmul(row('y', 64), w as Tensor) as Tensor,
+          rows: gather(w, input('ids', ['m'], 'i32')),
+          both: contract('nk,mk->nm', row('x', 128), gather(w, input('ids', ['m'], 'i32'))),
+        },
       });
-      for (const name of Object.keys(program.state.ports)) await program.state.write(name, state[name]!.data);
-      const n = max === 40 ? 37 : max;
-      const got = await program.run(inputs(n));
-      const wanted = evaluate(g, inputs(n), state).outputs;
-      for (const [name, tensor] of Object.entries(wanted))
-        expect(error(tensor.data as Float32Array, got[name]!.data as Float32Array), `${name} ${max}`).toBeLessThan(
-          1e-5,
-        );
-    }
-  });
+      const inputs = (n: number) => ({
+        x: { data: weights([n, 128], 1), shape: [n, 128] },
+        y: { data: weights([n, 64], 2), shape: [n, 64] },
+        ids: { data: Int32Array.of(3, 63, 0), shape: [3] },
+      });
+      const state = stateOf(packing, data, shape);
+      for (const max of [1, 40]) {
+        await using program = await compile(g, backend, {
+          dims: { n: max === 1 ? 1 : { max }, m: { max: 8 } },
+        });
+        for (const name of Object.keys(program.state.ports)) await program.state.write(name, state[name]!.data);
+        const n = max === 40 ? 37 : max;
+        const got = await program.run(inputs(n));
+        const wanted = evaluate(g, inputs(n), state).outputs;
+        for (const [name, tensor] of Object.entries(wanted))
+          expect(error(tensor.data as Float32Array, got[name]!.data as Float32Array), `${name} ${max}`).toBeLessThan(
+            1e-5,
+          );
+      }
+    },
+  );
 });

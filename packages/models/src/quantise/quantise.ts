@@ -23,7 +23,7 @@ export interface QuantizeOptions {
 
 /** How each parameter that is quantised is kept, by name. @throws ConfigError for options that make no sense, or that match nothing */
 export function packingsFor(
-  shapes: ReadonlyMap<string, readonly number[]>,
+  parameters: ReadonlyMap<string, { readonly shape: readonly number[] }>,
   uses: ReadonlyMap<string, Use>,
   { bits, group_size = 32, include, exclude, embeddings = false }: QuantizeOptions,
 ): Map<string, Packing> {
@@ -31,7 +31,7 @@ export function packingsFor(
   if (!Number.isInteger(group_size) || group_size < 2 || group_size % 2 !== 0)
     throw new ConfigError(`quantize: group_size is ${group_size}; it must be an even number from 2 on`);
   const packings = new Map<string, Packing>();
-  for (const [name, shape] of shapes) {
+  for (const [name, { shape }] of parameters) {
     const inner = innerAxis(shape, uses.get(name));
     const isTable = uses.get(name)?.isTable ?? false;
     if (inner === undefined || (isTable && !embeddings)) continue;
@@ -40,7 +40,7 @@ export function packingsFor(
     packings.set(name, isFine ? { kind: 'int4', inner, group_size } : { kind: 'int8', inner });
   }
   if (packings.size > 0) return packings;
-  const some = [...shapes.keys()].slice(0, 4).join(', ');
+  const some = [...parameters.keys()].slice(0, 4).join(', ');
   throw new ConfigError(
     `quantize: no matrix is left to quantise; the parameters are ${some}, …; check include and exclude`,
   );
@@ -51,6 +51,11 @@ export interface QuantizationConfig {
   readonly quant_method: 'sinter';
   readonly bits: 8 | 4;
   readonly group_size?: number;
+}
+
+/** What `config.json` says of a model that is quantised so. */
+export function quantizationOf({ bits, group_size = 32 }: QuantizeOptions): QuantizationConfig {
+  return { quant_method: 'sinter', bits, ...(bits === 4 && { group_size }) };
 }
 
 /**
