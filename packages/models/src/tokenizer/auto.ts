@@ -17,6 +17,8 @@ export interface FromPretrainedOptions extends Omit<ResolveOptions, 'files' | 'o
   readonly model_max_length?: number;
   readonly padding_side?: 'right' | 'left';
   readonly clean_up_tokenization_spaces?: boolean;
+  /** What stands for padding, as with a GPT whose tokenizer has no such token: mostly its `eos_token`. */
+  readonly pad_token?: string;
 }
 
 /** A tokenizer with BERT's clean-up and WordPiece pieces. */
@@ -53,7 +55,7 @@ export const BertTokenizer = {
   },
 };
 
-/** The tokenizer of any model that `@huggingface/tokenizers` can run. */
+/** The tokenizer of any model that has a `tokenizer.json`. */
 export type AutoTokenizer = PreTrainedTokenizer;
 
 /** Makes the tokenizer that a model's own files describe. */
@@ -90,6 +92,7 @@ async function load(
     model_max_length,
     padding_side,
     clean_up_tokenization_spaces,
+    pad_token,
     ...where
   } = options;
   const { folder } = await resolveModel(folderOrId, { ...where, files: [], optional_files: tokenizerFileNames });
@@ -101,6 +104,7 @@ async function load(
     model_max_length,
     padding_side,
     clean_up_tokenization_spaces,
+    pad_token,
   });
   const said: TokenizerConfig = {
     ...(tokenizer_class && { tokenizer_class }),
@@ -115,7 +119,8 @@ async function load(
   const named = said.tokenizer_class ?? bertDefaults.tokenizer_class;
   if (!files.vocab || !/^Bert/.test(named)) {
     throw new TokenizerError(
-      `'${folderOrId}' has no tokenizer.json, and a ${named} cannot be made from vocab.txt alone. Save it with Python's fast tokenizer first.`,
+      `'${folderOrId}' has no tokenizer.json, and a ${named} cannot be made from other files. ` +
+        `Save it with Python's fast tokenizer first: AutoTokenizer.from_pretrained(…).save_pretrained(…).`,
     );
   }
   const config = { ...bertDefaults, ...said };

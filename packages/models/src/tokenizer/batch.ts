@@ -2,6 +2,7 @@
  * From token lists of different lengths to a rectangular batch: truncation and padding, by Hugging Face's rules
  * (`tokenizers/src/utils/{truncation,padding}.rs`).
  */
+import type { TokenOffsets } from './encode.ts';
 import { TokenizerError } from './errors.ts';
 
 /** What a model is fed, by the names that Hugging Face's models give their inputs. */
@@ -93,7 +94,8 @@ export function padBatch(
   const fill = length === undefined ? 0 : rules.pad_token_id;
   if (fill === undefined) {
     throw new TokenizerError(
-      'pad: this tokenizer has no pad_token. Use padding: false with one text at a time, or set one in tokenizer_config.json.',
+      'pad: this tokenizer has no pad_token. Name one of its tokens, as in from_pretrained(…, { pad_token: tokenizer.eos_token }), ' +
+        'or use padding: false with one text at a time.',
     );
   }
   const left = (options.padding_side ?? rules.padding_side) === 'left';
@@ -106,6 +108,25 @@ export function padBatch(
     input_ids: ids.map((row) => extend(row, fill)),
     ...(types && { token_type_ids: rows.map((row, i) => extend(row.token_type_ids ?? ids[i]!.map(() => 0), 0)) }),
     attention_mask: rows.map((row, i) => extend(row.attention_mask ?? ids[i]!.map(() => 1), 0)),
+  };
+}
+
+/** Pads the columns of offsets to the length of the rows of `padded`. */
+export function padOffsets(
+  rows: readonly Partial<TokenOffsets>[],
+  padded: readonly (readonly number[])[],
+  options: PadOptions,
+  rules: PadRules,
+): { readonly [K in keyof TokenOffsets]: TokenOffsets[K][] } {
+  const left = (options.padding_side ?? rules.padding_side) === 'left';
+  const fill = <T>(row: readonly T[], length: number, value: T): T[] => {
+    const missing = new Array<T>(length - row.length).fill(value);
+    return left ? [...missing, ...row] : [...row, ...missing];
+  };
+  return {
+    offset_mapping: rows.map((row, i) => fill(row.offset_mapping!, padded[i]!.length, [0, 0])),
+    word_ids: rows.map((row, i) => fill(row.word_ids!, padded[i]!.length, null)),
+    sequence_ids: rows.map((row, i) => fill(row.sequence_ids!, padded[i]!.length, null)),
   };
 }
 

@@ -1,8 +1,10 @@
 /**
- * BERT's text clean-up and its inverse, exactly as in the Rust `tokenizers` library
- * (`normalizers/bert.rs`, `decoders/wordpiece.rs`), from which `@huggingface/tokenizers` 0.2.0 departs for Chinese
- * characters outside the basic plane, for a capital sigma at the end of a word, and in the spaces around apostrophes.
+ * BERT's text clean-up and its inverse, exactly as in the Rust `tokenizers` library (`normalizers/bert.rs`,
+ * `decoders/wordpiece.rs`).
  */
+import { replace } from './span.ts';
+import type { Span } from './span.ts';
+import { lowerCase, normalForm } from './unicode.ts';
 
 /** The settings of a `BertNormalizer` in `tokenizer.json`. */
 export interface BertNormalizer {
@@ -14,26 +16,25 @@ export interface BertNormalizer {
 }
 
 const invisible = /(?![\t\n\r])[\0\ufffd\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
-const space = /\s/g;
+const space = /\p{White_Space}/gu;
 const chinese =
   /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 const accent = /\p{Mn}/gu;
 const beyondAscii = /[^\0-\x7f]/;
+const remove = (): string => '';
 
 /** Removes what is not text, sets Chinese characters apart, removes accents, lower-cases: each as `rules` say. */
 export function normalizeBert(
-  text: string,
+  text: Span,
   { clean_text, handle_chinese_chars, strip_accents, lowercase }: Omit<BertNormalizer, 'type'>,
-): string {
-  let out = text;
-  if (clean_text) out = out.replace(invisible, '').replace(space, ' ');
-  if (beyondAscii.test(out)) {
-    if (handle_chinese_chars) out = out.replace(chinese, ' $& ');
-    if (strip_accents ?? lowercase) out = out.normalize('NFD').replace(accent, '');
-    // JavaScript writes a final sigma at the end of a word; Rust lower-cases letter by letter.
-    if (lowercase) out = out.replaceAll('Σ', 'σ');
+): Span {
+  let s = text;
+  if (clean_text) s = replace(replace(s, invisible, remove), space, () => ' ');
+  if (beyondAscii.test(s.text)) {
+    if (handle_chinese_chars) s = replace(s, chinese, (letter) => ` ${letter} `);
+    if (strip_accents ?? lowercase) s = replace(normalForm(s, 'NFD'), accent, remove);
   }
-  return lowercase ? out.toLowerCase() : out;
+  return lowercase ? lowerCase(s) : s;
 }
 
 /** Puts pieces together: `prefix` marks one that continues the word before it. */

@@ -23,7 +23,11 @@ test('the subpath bundles without Node, and a tokenizer of its files gives the s
   const { json, config } = trainWordPiece(texts, { vocab_size: 120 });
   const given = JSON.stringify({ parts: { json, config }, texts });
   const there = (does: string): unknown =>
-    runInNewContext(`${chunk.code}; const { parts, texts } = JSON.parse(given); ${does}`, { given });
+    runInNewContext(`${chunk.code}; const { parts, texts } = JSON.parse(given); ${does}`, {
+      given,
+      TextEncoder,
+      TextDecoder,
+    });
   const ids = JSON.parse(
     there('JSON.stringify(bundle.createTokenizer(parts)(texts).input_ids)') as string,
   ) as number[][];

@@ -7,3 +7,14 @@
 export class TokenizerError extends Error {
   override readonly name = 'TokenizerError';
 }
+
+/** A step of `tokenizer.json` whose type is not among `known`. */
+export function stepError(
+  what: string,
+  { type }: { readonly type?: unknown },
+  known: Readonly<Record<string, unknown>>,
+): TokenizerError {
+  return new TokenizerError(
+    `tokenizer.json has a ${what} '${String(type)}', which is not known here; these are: ${Object.keys(known).join(', ')}.`,
+  );
+}

@@ -1,9 +1,8 @@
 /**
  * The files of a tokenizer in a Hugging Face model folder: `tokenizer.json` (the whole pipeline), `tokenizer_config.json`
- * (names of the special tokens, limits), `special_tokens_map.json` and `vocab.txt`. Reading and writing them is all
+ * (names of the special tokens, limits), `special_tokens_map.json`, `vocab.txt` and `chat_template.jinja`. Reading and writing them is all
  * that touches the disk; everything else in this folder works on their contents.
  */
-import type { BertNormalizer } from './bert-text.ts';
 import { TokenizerError } from './errors.ts';
 
 /** Asked for when a file is read or written, and not imported: tokenizers made from values work where there is no Node. */
@@ -17,16 +16,19 @@ function node() {
   return { ...builtin('node:fs/promises'), ...builtin('node:path') };
 }
 
+/** A step of `tokenizer.json`: its type and its settings. */
+export type StepJson = { readonly type: string } & Readonly<Record<string, unknown>>;
+
 /** `tokenizer.json` as the Rust `tokenizers` library writes it; only what this package looks at is typed. */
 export interface TokenizerJson {
   readonly version?: string;
   readonly truncation?: unknown;
   readonly padding?: unknown;
   readonly added_tokens: readonly AddedTokenJson[];
-  readonly normalizer: BertNormalizer | ({ readonly type: string } & Readonly<Record<string, unknown>>) | null;
-  readonly pre_tokenizer: Readonly<Record<string, unknown>> | null;
-  readonly post_processor: Readonly<Record<string, unknown>> | null;
-  readonly decoder: Readonly<Record<string, unknown>> | null;
+  readonly normalizer: StepJson | null;
+  readonly pre_tokenizer: StepJson | null;
+  readonly post_processor: StepJson | null;
+  readonly decoder: StepJson | null;
   readonly model: { readonly type: string; readonly vocab: unknown } & Readonly<Record<string, unknown>>;
 }
 
@@ -60,6 +62,7 @@ export const tokenizerFileNames = [
   'tokenizer_config.json',
   'special_tokens_map.json',
   'vocab.txt',
+  'chat_template.jinja',
 ] as const;
 
 /** The contents of a tokenizer's files; empty or `undefined` where the folder has no such file. */
@@ -77,11 +80,12 @@ export interface TokenizerFiles {
  * @throws {TokenizerError} when the folder has neither `tokenizer.json` nor `vocab.txt`, or a file is not what it should be.
  */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const [tokenizer, config = {}, specialTokensMap = {}, vocab] = await Promise.all([
+  const [tokenizer, config = {}, specialTokensMap = {}, vocab, chat_template] = await Promise.all([
     readJson(folder, 'tokenizer.json'),
     readJson(folder, 'tokenizer_config.json'),
     readJson(folder, 'special_tokens_map.json'),
     readText(folder, 'vocab.txt'),
+    readText(folder, 'chat_template.jinja'),
   ]);
   if (tokenizer === undefined && vocab === undefined) {
     throw new TokenizerError(
@@ -91,7 +95,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   }
   return {
     tokenizer: tokenizer && parseTokenizer(tokenizer, folder),
-    config,
+    config: chat_template === undefined ? config : { ...config, chat_template },
     specialTokensMap,
     vocab: vocab === undefined ? undefined : parseVocab(vocab),
   };

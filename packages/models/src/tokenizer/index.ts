@@ -5,13 +5,15 @@
  */
 export type { Encoding, IntTensor, PadOptions, TruncationStrategy } from './batch.ts';
 export { TokenizerError } from './errors.ts';
-export type { AddedTokenJson, TokenizerConfig, TokenizerJson } from './files.ts';
+export type { AddedTokenJson, StepJson, TokenizerConfig, TokenizerJson } from './files.ts';
 export type {
   ArrayOptions,
+  BatchExtras,
   DecodeOptions,
   EncodeCall,
   EncodeOptions,
   PreTrainedTokenizer,
+  RowExtras,
   SpecialTokenName,
   SpecialTokens,
   TensorOptions,
@@ -19,6 +21,9 @@ export type {
   TokenizerParts,
 } from './tokenizer.ts';
 export { createTokenizer } from './tokenizer.ts';
+export type { ChatMessage, ChatOptions } from './chat-template.ts';
+export type { Offset, TokenOffsets } from './encode.ts';
+export { char_to_token, word_to_tokens } from './encode.ts';
 export type { TextStream } from './text-stream.ts';
 export { createTextStream } from './text-stream.ts';
 export type { ByteLevelBPEOptions } from './train-byte-level-bpe.ts';

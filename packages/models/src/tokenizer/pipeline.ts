@@ -1,120 +1,154 @@
 /**
- * The steps between text and pieces: `@huggingface/tokenizers` with its BERT steps made exact (`bert-text.ts`) and quick.
+ * The steps between text and tokens that a `tokenizer.json` describes, one function each: added tokens are found, what lies between them is
+ * normalized and cut into words, the model cuts words into pieces; and the way back.
  */
-import { Tokenizer } from '@huggingface/tokenizers';
-import { cleanUpSpaces, joinWordPieces, normalizeBert } from './bert-text.ts';
-import type { BertNormalizer } from './bert-text.ts';
+import { addedTokens } from './added-tokens.ts';
+import { cleanUpSpaces } from './bert-text.ts';
+import { createDecoder } from './decode.ts';
 import { TokenizerError } from './errors.ts';
 import type { TokenizerConfig, TokenizerJson } from './files.ts';
+import { createModel } from './model.ts';
+import { createNormalizer } from './normalize.ts';
+import { modelVocabulary } from './pieces.ts';
+import { createPreTokenizer } from './pre-tokenize.ts';
+import { placeOf, span } from './span.ts';
+import { createTemplate } from './template.ts';
+import type { Template } from './template.ts';
 
-/** Text to pieces and back. */
+/** The tokens of one text, as columns. */
+export interface Tokens {
+  readonly ids: readonly number[];
+  /** Where each token begins and ends in the text, in UTF-16 code units, and the number of its word; `undefined` if nobody asked. */
+  readonly places: TokenPlaces | undefined;
+}
+
+/** One entry for each token. */
+export interface TokenPlaces {
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly words: readonly number[];
+  /** What the token looks like: its piece, or the text that is unknown or an added token. */
+  readonly texts: readonly string[];
+}
+
+/** Text to tokens and back. */
 export interface Pipeline {
   /** The words of one text, as the model cuts them into pieces. */
   words(text: string): string[];
-  /** The pieces of one text, without special tokens. */
-  split(text: string): string[];
-  /** The pieces of one or two texts as one sequence, with the number of the text that each belongs to. */
-  join(
-    a: readonly string[],
-    b: readonly string[] | undefined,
-    specials: boolean,
-  ): { tokens: string[]; types: number[] };
-  /** The piece of an id. */
-  token(id: number): string;
-  /** Text from ids. */
+  /** The tokens of one text, without special tokens. */
+  split(text: string, tracked?: boolean): Tokens;
+  /** What goes around texts. */
+  readonly template: Template;
+  /** Every token with its id, added ones included. */
+  readonly vocabulary: ReadonlyMap<string, number>;
+  /** The token of an id. */
+  token(id: number): string | undefined;
+  /** Text from ids; those without a token count for nothing. */
   decode(
     ids: readonly number[],
     options: { skip_special_tokens?: boolean | undefined; clean_up_tokenization_spaces?: boolean | undefined },
   ): string;
 }
 
+/** Half a surrogate pair is no character: it is read as U+FFFD, which has one code unit too. */
+const halfPair = /\p{Surrogate}/gu;
+
 /**
  * Builds the steps that `json` describes.
  *
- * @throws {TokenizerError} when there is one that is not known.
+ * @throws {TokenizerError} when there is one that is not known or does not fit the vocabulary.
  */
 export function createPipeline(json: TokenizerJson, config: TokenizerConfig): Pipeline {
-  const library = createLibrary(json, config);
-  const special = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.content));
-  const decoder = json.decoder;
-  const token = (id: number): string => {
-    const found = library.id_to_token(id);
-    if (found === undefined) throw new TokenizerError(`There is no token with id ${id}.`);
-    return found;
+  const vocabulary = new Map(modelVocabulary(json.model));
+  const tokens: string[] = [];
+  for (const [piece, id] of vocabulary) tokens[id] = piece;
+  for (const { content, id } of json.added_tokens) {
+    vocabulary.set(content, id);
+    tokens[id] = content;
+  }
+  const special = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
+  const unknown = json.model.type === 'Unigram' ? json.model.unk_id : undefined;
+  const build = <T>(make: () => T): T => {
+    try {
+      return make();
+    } catch (cause) {
+      if (cause instanceof TokenizerError) throw cause;
+      throw new TokenizerError(
+        `tokenizer.json describes a tokenizer that cannot be built: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
   };
+  const { sections, preTokenize, model, template, decoder } = build(() => ({
+    sections: addedTokens(json.added_tokens, createNormalizer(json.normalizer)),
+    preTokenize: createPreTokenizer(json.pre_tokenizer),
+    model: createModel(json.model),
+    template: createTemplate(json.post_processor),
+    decoder: createDecoder(json.decoder),
+  }));
+  const read = (text: string, tracked: boolean) => sections(span(text.replace(halfPair, '\ufffd'), tracked));
+
   return {
-    token,
-    words: (text) => library.pre_tokenizer?.(library.normalizer?.(text) ?? text) ?? [text],
-    split: (text) => library.tokenize(text, { add_special_tokens: false }),
-    join(a, b, specials) {
-      const done = library.post_processor?.([...a], b === undefined ? null : [...b], specials);
-      // Steps without a template (byte-level ones) leave the two texts apart.
-      const tokens = done?.token_type_ids
-        ? done.tokens
-        : [...(done?.tokens ?? a), ...(done?.tokens_pair ?? (done ? [] : (b ?? [])))];
-      return { tokens, types: done?.token_type_ids ?? tokens.map(() => 0) };
+    template,
+    vocabulary,
+    token: (id) => tokens[id],
+    words: (text) => read(text, false).flatMap((section) => preTokenize(section.span).map((word) => word.text)),
+    split(text, tracked = false) {
+      const ids: number[] = [];
+      const places = { starts: [] as number[], ends: [] as number[], words: [] as number[], texts: [] as string[] };
+      const place = (start: number, end: number, word: number, text: string): void => {
+        places.starts.push(start);
+        places.ends.push(end);
+        places.words.push(word);
+        places.texts.push(text);
+      };
+      let count = 0;
+      for (const section of read(text, tracked)) {
+        if (section.id !== undefined) {
+          ids.push(section.id);
+          if (tracked) place(...placeOf(section.span, 0, section.span.text.length), count, section.span.text);
+          count++;
+          continue;
+        }
+        for (const word of preTokenize(section.span)) {
+          const pieces = model(word.text);
+          for (let i = 0; i < pieces.ids.length; i++) {
+            const id = pieces.ids[i]!;
+            ids.push(id);
+            if (!tracked) continue;
+            const [from, to] = [pieces.starts[i]!, pieces.ends[i]!];
+            place(...placeOf(word, from, to), count, id === unknown ? word.text.slice(from, to) : tokens[id]!);
+          }
+          count++;
+        }
+      }
+      if (tracked && template.trim) trimSpaces(places, template.trim.spaced);
+      return { ids, places: tracked ? places : undefined };
     },
     decode(
       ids,
       { skip_special_tokens = false, clean_up_tokenization_spaces = config.clean_up_tokenization_spaces ?? false },
     ) {
-      const tokens = ids.map(token).filter((piece) => !(skip_special_tokens && special.has(piece)));
-      const text =
-        decoder?.type === 'WordPiece'
-          ? joinWordPieces(tokens, String(decoder.prefix ?? '##'), decoder.cleanup !== false)
-          : (library.decoder?.(tokens) ?? tokens.join(' '));
+      const kept = ids.filter((id) => tokens[id] !== undefined && !(skip_special_tokens && special.has(id)));
+      const text = decoder(kept.map((id) => tokens[id]!)).join('');
       return clean_up_tokenization_spaces ? cleanUpSpaces(text) : text;
     },
   };
 }
 
-/** What is used of the library's `Tokenizer`, whose own declarations do not resolve under `moduleResolution: NodeNext`. */
-interface Library {
-  readonly normalizer: (((text: string) => string) & { normalize: (text: string) => string }) | null;
-  readonly pre_tokenizer: ((text: string) => string[]) | null;
-  readonly model: ((words: string[]) => string[]) & { encode: (words: string[]) => string[] };
-  readonly post_processor:
-    | ((
-        a: string[],
-        b: string[] | null,
-        specials: boolean,
-      ) => { tokens: string[]; tokens_pair?: string[]; token_type_ids?: number[] })
-    | null;
-  readonly decoder: ((tokens: string[]) => string) | null;
-  tokenize(text: string, options: { add_special_tokens: boolean }): string[];
-  id_to_token(id: number): string | undefined;
-}
-
-function createLibrary(json: TokenizerJson, config: TokenizerConfig): Library {
-  let library: Library;
-  try {
-    library = new Tokenizer(json, config) as Library;
-  } catch (cause) {
-    throw new TokenizerError(`tokenizer.json describes a tokenizer that cannot be built: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  if (library.normalizer && json.normalizer?.type === 'BertNormalizer') {
-    const rules = json.normalizer as BertNormalizer;
-    library.normalizer.normalize = (text) => normalizeBert(text, rules);
-  }
-  if (json.model.type === 'WordPiece') library.model.encode = rememberWords(library.model.encode.bind(library.model));
-  return library;
-}
-
-/** WordPiece looks at one word at a time, and text repeats its words: remembering them is several times as fast. */
-function rememberWords(encode: (words: string[]) => string[]): (words: string[]) => string[] {
-  const known = new Map<string, readonly string[]>();
-  return (words) => {
-    const out: string[] = [];
-    for (const word of words) {
-      let pieces = known.get(word);
-      if (pieces === undefined) {
-        if (known.size >= 100_000) known.clear();
-        known.set(word, (pieces = encode([word])));
-      }
-      for (const piece of pieces) out.push(piece);
+/** Takes the spaces at both ends of a token out of its place (`pre_tokenizers/byte_level.rs`, `process_offsets`). */
+function trimSpaces(places: { starts: number[]; ends: number[]; texts: readonly string[] }, spaced: boolean): void {
+  const { starts, ends } = places;
+  const isSpace = (letter: string | undefined): boolean => letter !== undefined && /[Ġ\p{White_Space}]/u.test(letter);
+  places.texts.forEach((text, i) => {
+    let [leading, trailing] = [0, 0];
+    while (isSpace(text[leading])) leading++;
+    while (isSpace(text[text.length - 1 - trailing])) trailing++;
+    if (leading > 0) {
+      // One space before all else is the one that was put there.
+      if (spaced && leading === 1 && (i === 0 || starts[i] === 0)) leading = 0;
+      starts[i] = Math.min(starts[i]! + leading, ends[i]!);
     }
-    return out;
-  };
+    if (trailing > 0 && ends[i]! >= trailing) ends[i] = Math.max(ends[i]! - trailing, starts[i]!);
+  });
 }

@@ -37,11 +37,9 @@ export function createTextStream(
     if (whole.endsWith(broken) && !last) return '';
     // Bytes that never became a character may spoil those before them, which are out already.
     const text = whole.startsWith(before) ? whole.slice(before.length) : decode(pending);
-    // Tokens without text (special ones that are left out) are no context.
-    if (text !== '') {
-      context = pending;
-      before = decode(pending);
-    }
+    // Tokens without text (special ones, or a space that no text begins with) are no context by themselves.
+    context = text === '' ? [...context, ...pending] : pending;
+    before = decode(context);
     pending = [];
     return text;
   };

@@ -19,7 +19,11 @@ const config = { ...bertSpecialTokens, tokenizer_class: 'BertTokenizer', model_m
 const json = ((vocab: Readonly<Record<string, number>>) => {
   const bert = bertTokenizerJson(Object.values(bertSpecialTokens));
   const added_tokens = bert.added_tokens.map((token) => ({ ...token, id: vocab[token.content]! }));
-  return { ...bert, added_tokens, model: { ...bert.model, vocab } };
+  const special_tokens = Object.fromEntries(
+    ['[CLS]', '[SEP]'].map((id) => [id, { id, ids: [vocab[id]!], tokens: [id] }]),
+  );
+  const post_processor = { ...bert.post_processor!, special_tokens };
+  return { ...bert, added_tokens, post_processor, model: { ...bert.model, vocab } };
 })(goldens.vocab);
 const tokenizer = createTokenizer({ json, config });
 

@@ -1,14 +1,19 @@
 /**
  * A tokenizer that is called like Python's: `tokenizer(texts, { padding: true, truncation: true })`. It is a function with
  * the methods of Hugging Face's `PreTrainedTokenizer` on it, made from the contents of `tokenizer.json` and
- * `tokenizer_config.json`; the steps themselves (normalizer, splitter, model, decoder) are `@huggingface/tokenizers`.
+ * `tokenizer_config.json`.
  */
 import { tokenText } from './bert-json.ts';
-import { keptLengths, mapEncoding, padBatch, toIntTensor } from './batch.ts';
+import { mapEncoding, padBatch, padOffsets, toIntTensor } from './batch.ts';
 import type { Encoding, IntTensor, PadOptions, TruncationStrategy } from './batch.ts';
+import { renderChat } from './chat-template.ts';
+import type { ChatMessage, ChatOptions } from './chat-template.ts';
+import { countSpecials, encodeRows } from './encode.ts';
+import type { EncodedRow, TokenOffsets } from './encode.ts';
 import { TokenizerError } from './errors.ts';
 import { writeTokenizerFiles } from './files.ts';
 import type { TokenizerConfig, TokenizerJson } from './files.ts';
+import { modelVocabulary } from './pieces.ts';
 import { createPipeline } from './pipeline.ts';
 
 /** What a call takes besides the text. */
@@ -21,12 +26,35 @@ export interface EncodeOptions extends PadOptions {
   readonly truncation?: boolean | TruncationStrategy | 'do_not_truncate' | undefined;
   /** Default: whether the model has them (`model_input_names`; for BERT, yes). */
   readonly return_token_type_ids?: boolean | undefined;
+  /** Tell where in the text each token, its word and its sequence are: {@link TokenOffsets}. Default `false`. */
+  readonly return_offsets_mapping?: boolean | undefined;
+  /**
+   * With `truncation`: what a row has no room for comes in further rows, so that a text may have several; the result is a batch even for
+   * one text, and `overflow_to_sample_mapping` tells whose rows they are. Default `false`.
+   */
+  readonly return_overflowing_tokens?: boolean | undefined;
+  /** How many tokens a further row has in common with the one before it, for the context. Default 0. */
+  readonly stride?: number | undefined;
 }
 
 /** Options of a call that gives arrays of numbers. */
 export type ArrayOptions = EncodeOptions & { readonly return_tensors?: undefined };
 /** Options of a call that gives {@link IntTensor}s. */
 export type TensorOptions = EncodeOptions & { readonly return_tensors: 'i32' };
+
+/** What options add to a batch of rows. */
+export type BatchExtras<O> = (O extends { readonly return_offsets_mapping: true }
+  ? { readonly [K in keyof TokenOffsets]: TokenOffsets[K][] }
+  : unknown) &
+  (O extends { readonly return_overflowing_tokens: true }
+    ? {
+        /** For each row the number of the text that it is of. */
+        readonly overflow_to_sample_mapping: number[];
+      }
+    : unknown);
+
+/** What options add to a single row. */
+export type RowExtras<O> = O extends { readonly return_offsets_mapping: true } ? TokenOffsets : unknown;
 
 /** One text, or the two of a pair. */
 export type TextOrPair = string | readonly [text: string, text_pair: string];
@@ -66,9 +94,16 @@ export type SpecialTokens = { readonly [N in SpecialTokenName]: string | undefin
  * tensors are asked of rows that differ in length.
  */
 export interface EncodeCall {
-  (text: string | readonly TextOrPair[], options: TensorOptions): Encoding<IntTensor>;
-  (text: string, options?: ArrayOptions): Encoding<number[]>;
-  (texts: readonly TextOrPair[], options?: ArrayOptions): Encoding<number[][]>;
+  <const O extends TensorOptions>(
+    text: string | readonly TextOrPair[],
+    options: O,
+  ): Encoding<IntTensor> & BatchExtras<O>;
+  <const O extends ArrayOptions & { readonly return_overflowing_tokens: true }>(
+    text: string | readonly TextOrPair[],
+    options: O,
+  ): Encoding<number[][]> & BatchExtras<O>;
+  <const O extends ArrayOptions>(text: string, options?: O): Encoding<number[]> & RowExtras<O>;
+  <const O extends ArrayOptions>(texts: readonly TextOrPair[], options?: O): Encoding<number[][]> & BatchExtras<O>;
 }
 
 /** Text to token ids and back. Names, options and defaults are those of Hugging Face's `PreTrainedTokenizerFast`. */
@@ -89,6 +124,14 @@ export interface PreTrainedTokenizer extends EncodeCall, SpecialTokens {
   convert_ids_to_tokens(id: number): string;
   /** Pieces of several ids. */
   convert_ids_to_tokens(ids: Iterable<number>): string[];
+  /**
+   * The text that a chat model is asked with, or its token ids: what the model's `chat_template` makes of messages.
+   *
+   * @throws {TokenizerError} when there is no template, or it does not take these messages.
+   */
+  apply_chat_template(messages: readonly ChatMessage[], options: ChatOptions & { readonly tokenize: false }): string;
+  /** The same as token ids. */
+  apply_chat_template(messages: readonly ChatMessage[], options?: ChatOptions & { readonly tokenize?: true }): number[];
   /** Pads encodings of different lengths to one batch: what a data collator does. See {@link PadOptions}. */
   pad(
     rows: readonly Partial<Encoding<readonly number[]>>[],
@@ -134,7 +177,7 @@ export interface TokenizerParts {
  */
 export function createTokenizer({ json, config = {} }: TokenizerParts): PreTrainedTokenizer {
   const pipeline = createPipeline(json, config);
-  const vocab = vocabulary(json);
+  const vocab = pipeline.vocabulary;
   const specials = specialTokens(config, vocab);
   const padding_side = config.padding_side ?? 'right';
   const model_max_length = maxLength(config);
@@ -148,78 +191,92 @@ export function createTokenizer({ json, config = {} }: TokenizerParts): PreTrain
     return id;
   };
   const toIds = (tokens: readonly string[]): number[] => tokens.map(toId);
+  const token = (id: number): string => {
+    const found = pipeline.token(id);
+    if (found === undefined) throw new TokenizerError(`There is no token with id ${id}.`);
+    return found;
+  };
   const num_special_tokens_to_add = (pair = false): number =>
-    pipeline.join([], pair ? [] : undefined, true).tokens.length;
+    countSpecials(pipeline.template[pair ? 'pair' : 'single']);
 
-  const encodeOne = (text: string, text_pair: string | undefined, options: EncodeOptions): Encoding<number[]> => {
-    const { add_special_tokens = true, truncation = false, max_length = model_max_length } = options;
-    let a = pipeline.split(text);
-    let b = text_pair === undefined ? undefined : pipeline.split(text_pair);
-    if (truncation !== false && truncation !== 'do_not_truncate') {
-      const special = add_special_tokens ? num_special_tokens_to_add(b !== undefined) : 0;
-      if (max_length < special) {
-        throw new TokenizerError(
-          `max_length ${max_length} has no room for the ${special} special tokens. Raise it, or say add_special_tokens: false.`,
-        );
-      }
-      const [keptA, keptB] = keptLengths(
-        a.length,
-        b?.length,
-        max_length - special,
-        truncation === true ? 'longest_first' : truncation,
-      );
-      a = a.slice(0, keptA);
-      b = b?.slice(0, keptB);
-    }
-    const { tokens, types } = pipeline.join(a, b, add_special_tokens);
-    return {
-      input_ids: toIds(tokens),
-      ...((options.return_token_type_ids ?? model_input_names.includes('token_type_ids')) && { token_type_ids: types }),
-      attention_mask: new Array<number>(tokens.length).fill(1),
-    };
+  const encodeOne = (text: string, text_pair: string | undefined, options: EncodeOptions): EncodedRow[] => {
+    const { truncation = false, return_token_type_ids = model_input_names.includes('token_type_ids') } = options;
+    return encodeRows(pipeline, text, text_pair, {
+      add_special_tokens: options.add_special_tokens ?? true,
+      truncation:
+        truncation === true
+          ? 'longest_first'
+          : truncation === false || truncation === 'do_not_truncate'
+            ? undefined
+            : truncation,
+      max_length: options.max_length ?? model_max_length,
+      stride: options.stride ?? 0,
+      overflow: options.return_overflowing_tokens ?? false,
+      token_type_ids: return_token_type_ids,
+      offsets: options.return_offsets_mapping ?? false,
+    });
   };
 
-  function call(
-    input: string | readonly TextOrPair[],
-    options: EncodeOptions = {},
-  ): Encoding<number[] | number[][] | IntTensor> {
-    const rows = textPairs(input, options.text_pair).map(([text, pair]) => encodeOne(text, pair, options));
-    const batch = padBatch(rows, { padding: false, ...options }, rules);
-    if (options.return_tensors === 'i32') return mapEncoding(batch, toIntTensor);
-    return typeof input === 'string' ? mapEncoding(batch, (row) => row[0]!) : batch;
+  function call(input: string | readonly TextOrPair[], options: EncodeOptions = {}): unknown {
+    const samples = textPairs(input, options.text_pair).map(([text, pair]) => encodeOne(text, pair, options));
+    const rows = samples.flat();
+    const pad: PadOptions = { padding: false, ...options };
+    const batch = padBatch(rows, pad, rules);
+    const offsets = options.return_offsets_mapping ? padOffsets(rows, batch.input_ids, pad, rules) : undefined;
+    if (typeof input === 'string' && !options.return_overflowing_tokens && !options.return_tensors) {
+      const { offset_mapping, word_ids, sequence_ids } = offsets ?? {};
+      return {
+        ...mapEncoding(batch, (row) => row[0]!),
+        ...(offsets && { offset_mapping: offset_mapping![0], word_ids: word_ids![0], sequence_ids: sequence_ids![0] }),
+      };
+    }
+    return {
+      ...(options.return_tensors === 'i32' ? mapEncoding(batch, toIntTensor) : batch),
+      ...offsets,
+      ...(options.return_overflowing_tokens && {
+        overflow_to_sample_mapping: samples.flatMap((sample, i) => sample.map(() => i)),
+      }),
+    };
   }
 
+  const encode = (text: string, options: ArrayOptions = {}): number[] =>
+    (call(text, { ...options, return_overflowing_tokens: false }) as Encoding<number[]>).input_ids;
   const decode = (ids: Iterable<number>, options: DecodeOptions = {}): string => pipeline.decode([...ids], options);
 
   return Object.assign(call as EncodeCall, {
     ...specials,
-    encode: (text: string, options: ArrayOptions = {}) => (call(text, options) as Encoding<number[]>).input_ids,
+    encode,
     decode,
     batch_decode: (rows: readonly Iterable<number>[] | IntTensor, options?: DecodeOptions) =>
       ('data' in rows ? tensorRows(rows) : rows).map((ids) => decode(ids, options)),
     tokenize: (
       text: string,
       { add_special_tokens = false, text_pair }: { add_special_tokens?: boolean; text_pair?: string } = {},
-    ) =>
-      pipeline.join(
-        pipeline.split(text),
-        text_pair === undefined ? undefined : pipeline.split(text_pair),
-        add_special_tokens,
-      ).tokens,
+    ) => {
+      const texts = [text, text_pair].map((part) =>
+        part === undefined ? [] : pipeline.split(part, true).places!.texts,
+      );
+      return pipeline.template[text_pair === undefined ? 'single' : 'pair'].flatMap((item) =>
+        'sequence' in item ? texts[item.sequence]! : add_special_tokens ? item.ids.map(token) : [],
+      );
+    },
     convert_tokens_to_ids: ((tokens: string | readonly string[]) =>
       typeof tokens === 'string' ? toId(tokens) : toIds(tokens)) as PreTrainedTokenizer['convert_tokens_to_ids'],
     convert_ids_to_tokens: ((ids: number | Iterable<number>) =>
-      typeof ids === 'number'
-        ? pipeline.token(ids)
-        : Array.from(ids, pipeline.token)) as PreTrainedTokenizer['convert_ids_to_tokens'],
+      typeof ids === 'number' ? token(ids) : Array.from(ids, token)) as PreTrainedTokenizer['convert_ids_to_tokens'],
     pad: ((rows: readonly Partial<Encoding<readonly number[]>>[], options: PadOptions = {}) => {
       const batch = padBatch(rows, options, rules);
       return options.return_tensors === 'i32' ? mapEncoding(batch, toIntTensor) : batch;
     }) as PreTrainedTokenizer['pad'],
     num_special_tokens_to_add,
+    apply_chat_template: ((messages: readonly ChatMessage[], options: ChatOptions = {}) => {
+      const text = renderChat(config.chat_template, messages, specials, options);
+      // The template has written the special tokens itself.
+      return options.tokenize === false ? text : encode(text, { add_special_tokens: false });
+    }) as PreTrainedTokenizer['apply_chat_template'],
     get_vocab: () => vocab,
     save_pretrained: (folder: string) => writeTokenizerFiles(folder, savedFiles(json, config, specials)),
-    vocab_size: modelVocabulary(json).length,
+    vocab_size: modelVocabulary(json.model).length,
     model_max_length,
     padding_side,
     model_input_names,
@@ -254,19 +311,6 @@ function textPairs(
   });
 }
 
-/** The pieces of the model itself, in the order of the file. */
-function modelVocabulary({ model }: TokenizerJson): (readonly [string, number])[] {
-  const { vocab } = model;
-  if (Array.isArray(vocab)) return (vocab as [string, number][]).map(([piece], id) => [piece, id]);
-  return Object.entries(vocab as Record<string, number>);
-}
-
-function vocabulary(json: TokenizerJson): Map<string, number> {
-  const vocab = new Map(modelVocabulary(json));
-  for (const { content, id } of json.added_tokens) vocab.set(content, id);
-  return vocab;
-}
-
 function specialTokens(config: TokenizerConfig, vocab: ReadonlyMap<string, number>): SpecialTokens {
   return Object.fromEntries(
     specialTokenNames.flatMap((key) => {
@@ -295,7 +339,7 @@ function savedFiles(json: TokenizerJson, config: TokenizerConfig, specials: Spec
   const map = Object.fromEntries(
     specialTokenNames.flatMap((key) => (specials[key] === undefined ? [] : [[key, specials[key]]])),
   );
-  const pieces = modelVocabulary(json).sort(([, a], [, b]) => a - b);
+  const pieces = modelVocabulary(json.model).sort(([, a], [, b]) => a - b);
   return {
     'tokenizer.json': json,
     'tokenizer_config.json': config,

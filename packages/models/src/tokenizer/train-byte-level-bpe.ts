@@ -4,7 +4,7 @@
  */
 import { byteLetters, byteLevelWords, toByteLetters } from './byte-level.ts';
 import { TokenizerError } from './errors.ts';
-import type { AddedTokenJson, TokenizerConfig, TokenizerJson } from './files.ts';
+import type { AddedTokenJson, StepJson, TokenizerConfig, TokenizerJson } from './files.ts';
 import { learnMerges } from './learn-merges.ts';
 import type { CountedWord } from './learn-merges.ts';
 import { createTokenizer, specialTokenNames } from './tokenizer.ts';
@@ -102,7 +102,7 @@ function specialToken(content: string, id: number): AddedTokenJson {
 function templateProcessor(
   { single, pair = `${single} ${single.replace('$A', '$B')}` }: { readonly single: string; readonly pair?: string },
   specials: readonly string[],
-): Readonly<Record<string, unknown>> {
+): StepJson {
   const parse = (text: string) =>
     text.split(' ').map((word) => {
       if (word === '$A' || word === '$B') return { Sequence: { id: word[1], type_id: 0 } };
