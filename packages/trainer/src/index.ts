@@ -19,6 +19,11 @@ export type { LanguageModelingOptions, MaskingTokenizer } from './data/masking.t
 export { classificationMetrics, confusionMatrix, predictedClasses } from './metrics.ts';
 export type { ClassificationMetrics, ComputeMetrics, EvalPrediction } from './metrics.ts';
 
+export { bleu } from './metrics/bleu.ts';
+export type { BleuOptions, BleuTokens } from './metrics/bleu.ts';
+export { chrf } from './metrics/chrf.ts';
+export type { ChrfOptions } from './metrics/chrf.ts';
+
 export type {
   CallbackContext,
   CallbackEvent,
