@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='python3-torch python3-numpy python3-venv libopenblas0-pthread'
-pins='transformers==4.45.2 tokenizers==0.20.3 safetensors==0.5.3 huggingface-hub==0.30.2 gguf==0.17.1 jinja2==3.1.6 sacrebleu==2.4.3 tensorboard==2.19.0 protobuf==5.29.5 setuptools<81 numpy==1.24.2'
+pins='transformers==4.45.2 tokenizers==0.20.3 safetensors==0.5.3 huggingface-hub==0.30.2 gguf==0.17.1 sentencepiece==0.2.0 jinja2==3.1.6 sacrebleu==2.4.3 rouge-score==0.1.2 tensorboard==2.19.0 protobuf==5.29.5 setuptools<81 numpy==1.24.2'
 python=/usr/bin/python3
 stamp=.venv/.sinter-pins
 
@@ -18,7 +18,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 ready() { [ -x "$python" ] && "$python" -c 'import ensurepip, numpy, venv; from importlib.util import find_spec as f; exit(not f("torch"))' 2>/dev/null; }
 
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$pins" ] &&
-  .venv/bin/python -c 'from importlib.util import find_spec as f; exit(not all(map(f, ["torch", "transformers", "gguf", "tensorboard"])))' 2>/dev/null; then
+  .venv/bin/python -c 'from importlib.util import find_spec as f; exit(not all(map(f, ["torch", "transformers", "gguf", "sentencepiece", "rouge_score", "tensorboard"])))' 2>/dev/null; then
   say '.venv is up to date'
   exit 0
 fi
