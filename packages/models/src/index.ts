@@ -226,6 +226,11 @@ export { relativeBucket, t5Config, T5ForConditionalGeneration, T5Model } from '.
 export type { PoolingMode, SentenceEmbeddingOutput, SentenceOptions } from './sentence-transformer.ts';
 export { SentenceTransformer } from './sentence-transformer.ts';
 export type { Edit } from './interpret/edit.ts';
+export type { Explanation, ExplainOptions } from './interpret/explain.ts';
+export { explainPrediction } from './interpret/explain.ts';
+export { explanationHtml } from './interpret/explanation-html.ts';
+export type { LensLayer, LogitLensOptions } from './interpret/logit-lens.ts';
+export { logitLens } from './interpret/logit-lens.ts';
 export type { Ablation, Traced, TraceOptions, ValueInfo } from './interpret/trace.ts';
 export type { AutoClass, AutoOptions } from './registry.ts';
 export {

@@ -2,6 +2,7 @@
 import { compile } from '@sinter/compiler';
 import type { Backend } from '@sinter/compiler';
 import { diskCache } from '@sinter/compiler/cache';
+import { dimSize } from '@sinter/ir';
 import type { Data, Graph, TensorData } from '@sinter/ir';
 import type { ModelOutputs } from '../architecture.ts';
 import { checkInputs, compiledModel } from '../compiled.ts';
@@ -64,17 +65,26 @@ export async function ask<C extends ModelConfig, O extends ModelOutputs>(
   return run;
 }
 
+/** The run-time sizes of a run, by the inputs that are given. */
+export function sizesOf({ inputs }: Pick<PreTrainedModel, 'inputs'>, given: ModelData): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const [name, { shape }] of Object.entries(given))
+    inputs[name]?.shape.forEach((dim, axis) => {
+      if (typeof dim === 'string') sizes[dim] = shape[axis]!;
+    });
+  return sizes;
+}
+
 /** The inputs of a run with those that have a usual value. @throws InputError for values out of range */
-function whole(
-  { inputs: specs, dims }: Pick<PreTrainedModel, 'inputs' | 'dims'>,
-  given: ModelData,
-): Record<string, TensorData> {
-  checkInputs(specs, dims, given);
+function whole(model: Pick<PreTrainedModel, 'inputs' | 'dims'>, given: ModelData): Record<string, TensorData> {
+  checkInputs(model.inputs, model.dims, given);
+  const sizes = sizesOf(model, given);
   const all: Record<string, TensorData> = { ...given };
-  const like = given['input_ids'];
-  for (const [name, { missing }] of Object.entries(specs))
-    if (missing !== undefined && like && !(name in all))
-      all[name] = { shape: like.shape, data: new Int32Array(like.data.length).fill(missing) };
+  for (const [name, { missing, shape: dims }] of Object.entries(model.inputs)) {
+    if (missing === undefined || name in all || !dims.every((dim) => typeof dim === 'number' || dim in sizes)) continue;
+    const shape = dims.map((dim) => dimSize(dim, sizes));
+    all[name] = { shape, data: new Int32Array(shape.reduce((a, b) => a * b, 1)).fill(missing) };
+  }
   return all;
 }
 

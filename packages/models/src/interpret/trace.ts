@@ -14,7 +14,7 @@ import type { Values } from '../scope.ts';
 import { edited } from './edit.ts';
 import type { Edit } from './edit.ts';
 import { findValues } from './names.ts';
-import { ask } from './programs.ts';
+import { ask, sizesOf } from './programs.ts';
 
 /** A value that is taken out. */
 export interface Ablation {
@@ -151,21 +151,15 @@ export function built<C extends ModelConfig, O extends ModelOutputs>(
 }
 
 /** The inputs to build a model with: those that are given, and those that have a usual value. @throws InputError for unknown ones */
-export function namesOf(model: { readonly inputs: PreTrainedModel['inputs'] }, given: ModelData): string[] {
+export function namesOf(model: Pick<PreTrainedModel, 'inputs'>, given: ModelData): string[] {
   const unknown = Object.keys(given).find((name) => !(name in model.inputs));
   if (unknown !== undefined)
     throw new InputError(`there is no input '${unknown}'; the inputs are ${Object.keys(model.inputs).join(', ')}`);
-  return Object.keys(model.inputs).filter((name) => name in given || model.inputs[name]!.missing !== undefined);
-}
-
-/** The run-time sizes of a run. */
-function sizesOf(model: { readonly inputs: PreTrainedModel['inputs'] }, given: ModelData): Record<string, number> {
-  const sizes: Record<string, number> = {};
-  for (const [name, { shape }] of Object.entries(given))
-    model.inputs[name]!.shape.forEach((dim, axis) => {
-      if (typeof dim === 'string') sizes[dim] = shape[axis]!;
-    });
-  return sizes;
+  const sizes = sizesOf(model, given);
+  return Object.entries(model.inputs).flatMap(([name, { missing, shape }]) => {
+    const usual = missing !== undefined && shape.every((dim) => typeof dim === 'number' || dim in sizes);
+    return name in given || usual ? [name] : [];
+  });
 }
 
 function handedIn(name: string, value: Tensor, { shape }: TensorData, sizes: Readonly<Record<string, number>>): Tensor {
