@@ -252,6 +252,7 @@ export type { ModelGenerateOptions, StreamOptions } from './generation/of-model.
 export type { Decoder } from './generation/stop-strings.ts';
 export type { Generator, GeneratorOptions } from './generation/generator.ts';
 export { generator } from './generation/generator.ts';
+export type { AggregationStrategy, EntityGroup } from './pipelines/aggregation.ts';
 export type { Call, CallOptions } from './pipelines/call.ts';
 export { PipelineError } from './pipelines/errors.ts';
 export type { FeatureExtractionOptions, TokenFeatures } from './pipelines/feature-extraction.ts';
@@ -259,16 +260,26 @@ export type { FilledMask, FillMaskOptions } from './pipelines/fill-mask.ts';
 export type { AnyModel, PipelineLoadOptions, PipelineSource } from './pipelines/load.ts';
 export type { PipelineOptions } from './pipelines/pipeline.ts';
 export { pipeline } from './pipelines/pipeline.ts';
+export type { Answer, QuestionAnsweringOptions, QuestionInput } from './pipelines/question-answering.ts';
 export type { SentenceSimilarityInput } from './pipelines/sentence-similarity.ts';
 export type { Classification, TextClassificationOptions, TextInput } from './pipelines/text-classification.ts';
+export type { Chat, GeneratedChat, GeneratedText, TextGenerationOptions } from './pipelines/text-generation.ts';
+export type { SummarizedText, Text2TextOptions, TranslatedText } from './pipelines/text2text-generation.ts';
+export type { TokenClassificationOptions, TokenEntity } from './pipelines/token-classification.ts';
 export type {
   FeatureExtractionPipeline,
   FillMaskPipeline,
   Pipeline,
   Pipelines,
+  QuestionAnsweringPipeline,
   SentenceSimilarityPipeline,
+  Stream,
   TaskName,
+  Text2TextPipeline,
   TextClassificationPipeline,
+  TextGenerationPipeline,
+  TokenClassificationPipeline,
   ZeroShotClassificationPipeline,
 } from './pipelines/types.ts';
+export type { WritingOptions } from './pipelines/writer.ts';
 export type { ZeroShotClassification, ZeroShotClassificationOptions } from './pipelines/zero-shot-classification.ts';

@@ -19,7 +19,19 @@ const shaped = (result: unknown): unknown => {
   return [Array.from({ length: shape[0] }, (_, i) => [...data.subarray(i * shape[1], (i + 1) * shape[1])])];
 };
 
-const tasks: readonly TaskName[] = ['text-classification', 'feature-extraction', 'fill-mask', 'zero-shot-classification'];
+const tasks: readonly TaskName[] = [
+  'text-classification',
+  'token-classification',
+  'question-answering',
+  'feature-extraction',
+  'fill-mask',
+  'zero-shot-classification',
+  'text-generation',
+  'text2text-generation',
+  'summarization',
+  'translation',
+  'translation_en_to_de',
+];
 
 describe.each(tasks)('%s', async (task) => {
   test.each([...(await casesOf(task))])('%s', async (model, cases) => {

@@ -5,7 +5,15 @@
 import type { Backend } from '@sinter/compiler';
 import { defaultBackend } from '../default-backend.ts';
 import type { CompileModelOptions } from '../model.ts';
-import { AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification } from '../registry.ts';
+import {
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  AutoModelForQuestionAnswering,
+  AutoModelForSeq2SeqLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+} from '../registry.ts';
 import { SentenceTransformer } from '../sentence-transformer.ts';
 import { callable } from './call.ts';
 import { PipelineError } from './errors.ts';
@@ -13,6 +21,7 @@ import { featureExtraction } from './feature-extraction.ts';
 import { fillMask } from './fill-mask.ts';
 import { load } from './load.ts';
 import type { AnyModel, Loaded, Loader, PipelineLoadOptions, PipelineSource } from './load.ts';
+import { questionAnswering } from './question-answering.ts';
 import { reader } from './reader.ts';
 import { checkCount } from './runner.ts';
 import type { Row } from './runner.ts';
@@ -20,7 +29,12 @@ import { sentenceSimilarity } from './sentence-similarity.ts';
 import { taskContext, withReader } from './task.ts';
 import type { ReadingTask, TaskContext } from './task.ts';
 import { textClassification } from './text-classification.ts';
+import { text2text } from './text2text-generation.ts';
+import { textGeneration } from './text-generation.ts';
+import { tokenClassification } from './token-classification.ts';
 import type { Pipeline, Pipelines, TaskName } from './types.ts';
+import { withWriter } from './writer.ts';
+import type { WritingContext, WritingOptions, WritingTask } from './writer.ts';
 import { zeroShotClassification } from './zero-shot-classification.ts';
 
 /** The options of {@link pipeline}. */
@@ -46,13 +60,12 @@ export async function pipeline<T extends TaskName>(
   model?: PipelineSource,
   options: PipelineOptions = {},
 ): Promise<Pipelines[T]> {
-  if (!Object.hasOwn(kinds, task))
-    throw new PipelineError(`there is no task '${task}'; there are ${Object.keys(kinds).join(', ')}`);
-  const kind = kinds[task];
-  const { backend, batch_size = 32, max_length, cache, ...from } = options;
+  const kind = kindOf(task);
+  const { backend, batch_size = kind.batch_size, max_length, cache, ...from } = options;
   checkCount('batch_size', batch_size);
   const loaded = await load({ task, ...kind }, model ?? kind.usual, from);
   const { answer, ...rest } = await kind.open(loaded, {
+    task,
     backend: backend ?? (await defaultBackend()),
     batch_size,
     max_length,
@@ -69,24 +82,30 @@ interface Kind {
   has(model: AnyModel): boolean;
   /** The model on the hub where the caller names none. */
   readonly usual: string;
+  /** How many texts are read, or written, at once where the caller does not say. */
+  readonly batch_size: number;
   open(
     loaded: Loaded,
     options: OpenOptions,
   ): Promise<Omit<Pipeline, 'task' | keyof Loaded> & { readonly answer: object }>;
 }
 type OpenOptions = Pick<PipelineOptions, 'cache' | 'max_length'> & {
+  readonly task: string;
   readonly backend: Backend;
   readonly batch_size: number;
 };
 
+type Able = Pick<Kind, 'auto' | 'has' | 'usual'>;
+
 /** A task for models that read. `alone` is as {@link callable} has it, `made` is what is run of a model. */
 function reading<Input, Options, Reading, Each, R extends Row>(
-  able: Pick<Kind, 'auto' | 'has' | 'usual'>,
+  able: Able,
   make: (context: TaskContext) => ReadingTask<Input, Options, Reading, Each, R>,
   { alone, made = (model) => model }: { alone?: (each: Each) => unknown; made?: (model: AnyModel) => AnyModel } = {},
 ): Kind {
   return {
     ...able,
+    batch_size: 32,
     async open(loaded, { backend, batch_size, max_length, cache }) {
       const task = make(taskContext(loaded, max_length));
       const opened = await reader(made(loaded.model), backend, task.outputs, batch_size, { cache });
@@ -97,6 +116,51 @@ function reading<Input, Options, Reading, Each, R extends Row>(
       };
     },
   };
+}
+
+/** A task for models that write. */
+function writing<Input, Options extends WritingOptions, Each>(
+  able: Able,
+  make: (context: WritingContext) => WritingTask<Input, Options, Each>,
+  alone?: (each: Each) => unknown,
+): Kind {
+  return {
+    ...able,
+    batch_size: 8,
+    async open(loaded, { task: name, backend, batch_size, max_length }) {
+      const { model, tokenizer } = loaded;
+      const { prefix, ...usual } = saidOf(name, model);
+      const written = withWriter(
+        make({
+          tokenizer,
+          bos_token_id: model.generation_config.bos_token_id ?? undefined,
+          max_source:
+            max_length ?? Math.min(tokenizer.model_max_length, model.dims['source'] ?? model.dims['seq'] ?? Infinity),
+          prefix,
+        }),
+        loaded,
+        { backend, batch_size, usual },
+      );
+      const { stream } = written;
+      return {
+        answer: Object.assign(callable(written, 16 * batch_size, alone), { stream }),
+        close: () => void model.free(),
+        [Symbol.asyncDispose]: () => model.free(),
+      };
+    },
+  };
+}
+
+/** What a model's configuration says of a task: options of `generate`, and what it was trained to see before every text. */
+function saidOf(task: string, { config }: AnyModel): { readonly prefix: string; readonly [option: string]: unknown } {
+  const { prefix, task_specific_params } = config as {
+    readonly prefix?: string | null;
+    readonly task_specific_params?: Readonly<Record<string, object>> | null;
+  };
+  const tasks = task_specific_params ?? {};
+  // As in Python, a translation between languages that nobody names is the first that there is.
+  const key = task === 'translation' ? Object.keys(tasks).find((name) => name.startsWith(task)) : task;
+  return { prefix: prefix ?? '', ...(key !== undefined && tasks[key]) };
 }
 
 /** The shape of an output, without the batch; none if the model has no such output. */
@@ -114,14 +178,43 @@ const classification = reading(
   { alone: (each) => [each].flat() },
 );
 
-const states: Pick<Kind, 'auto' | 'has' | 'usual'> = {
+const states: Able = {
   auto: AutoModel,
   has: (model) => shapeOf(model, 'last_hidden_state').length === 2,
   usual: 'sentence-transformers/all-MiniLM-L6-v2',
 };
 
+const tokens = reading(
+  {
+    auto: AutoModelForTokenClassification,
+    has: (model) => !model.architecture.decode && shapeOf(model, 'logits')[1] === model.config.num_labels,
+    usual: 'dbmdz/bert-large-cased-finetuned-conll03-english',
+  },
+  tokenClassification,
+);
+
+const rewriting = <K extends 'generated_text' | 'translation_text' | 'summary_text'>(key: K, usual: string): Kind =>
+  writing(
+    {
+      auto: AutoModelForSeq2SeqLM,
+      has: ({ architecture }) => Boolean(architecture.decode && architecture.encode),
+      usual,
+    },
+    text2text(key),
+    (each) => [each].flat(),
+  );
+
+/** The task of a name. @throws PipelineError for an unknown one */
+function kindOf(task: string): Kind {
+  const name = /^translation_.+_to_.+$/.test(task) ? 'translation' : task;
+  if (Object.hasOwn(kinds, name)) return kinds[name as keyof typeof kinds];
+  throw new PipelineError(
+    `there is no task '${task}'; there are ${Object.keys(kinds).join(', ')} and translation_XX_to_YY`,
+  );
+}
+
 /** All tasks. */
-const kinds: Readonly<Record<TaskName, Kind>> = {
+const kinds = {
   'text-classification': classification,
   'sentiment-analysis': classification,
   'feature-extraction': reading(states, featureExtraction),
@@ -152,4 +245,25 @@ const kinds: Readonly<Record<TaskName, Kind>> = {
     },
     zeroShotClassification,
   ),
-};
+  'token-classification': tokens,
+  ner: tokens,
+  'question-answering': reading(
+    {
+      auto: AutoModelForQuestionAnswering,
+      has: (model) => shapeOf(model, 'start_logits').length === 1,
+      usual: 'distilbert/distilbert-base-cased-distilled-squad',
+    },
+    questionAnswering,
+  ),
+  'text-generation': writing(
+    {
+      auto: AutoModelForCausalLM,
+      has: ({ architecture }) => Boolean(architecture.decode && !architecture.encode),
+      usual: 'openai-community/gpt2',
+    },
+    textGeneration,
+  ),
+  'text2text-generation': rewriting('generated_text', 'google-t5/t5-base'),
+  summarization: rewriting('summary_text', 'sshleifer/distilbart-cnn-12-6'),
+  translation: rewriting('translation_text', 'google-t5/t5-base'),
+} satisfies Readonly<Record<string, Kind>>;

@@ -19,7 +19,7 @@ export interface Task<Input, Options, R extends Row, Reading, Result> {
   /** What that means for the input. */
   result(input: Input, readings: readonly Reading[], rows: readonly R[], options: Options): Result;
   /** Whether a batch may have so many rows, between so many tokens. One row always may. */
-  fits(rows: number, longest: number, shortest: number): boolean;
+  fits(rows: number, longest: number, shortest: number, options: Options): boolean;
 }
 
 /** The results of a stream of inputs, in order. `window` inputs at a time are sorted by length. */
@@ -31,7 +31,11 @@ export async function* results<Input, Options, R extends Row, Reading, Result>(
 ): AsyncGenerator<Result, void> {
   for await (const some of windows(inputs, window)) {
     const rows = some.map((input) => task.rows(input, options));
-    const readings = await byLength(rows.flat(), task.fits, (batch) => task.run(batch, options));
+    const readings = await byLength(
+      rows.flat(),
+      (count, longest, shortest) => task.fits(count, longest, shortest, options),
+      (batch) => task.run(batch, options),
+    );
     let at = 0;
     for (const [i, input] of some.entries()) {
       const own = rows[i]!;
@@ -43,7 +47,7 @@ export async function* results<Input, Options, R extends Row, Reading, Result>(
 /** Runs rows in batches, the longest first, so that rows of like length share one; readings come in the order of the rows. */
 export async function byLength<R extends Row, Reading>(
   rows: readonly R[],
-  fits: Task<never, never, R, never, never>['fits'],
+  fits: (rows: number, longest: number, shortest: number) => boolean,
   run: (batch: readonly R[]) => Promise<readonly Reading[]>,
 ): Promise<Reading[]> {
   const length = (row: number): number => rows[row]!.input_ids.length;

@@ -1,6 +1,7 @@
 /** What tasks that read texts have in common: how a text becomes a row, and how the pure steps of a task meet the model. */
 import type { ModelConfig } from '../config.ts';
-import type { PreTrainedTokenizer } from '../tokenizer/tokenizer.ts';
+import type { TokenOffsets } from '../tokenizer/encode.ts';
+import type { EncodeOptions, PreTrainedTokenizer } from '../tokenizer/tokenizer.ts';
 import type { Loaded } from './load.ts';
 import type { Reader, RowOutputs } from './reader.ts';
 import type { Row, Task } from './runner.ts';
@@ -24,6 +25,25 @@ export function taskContext({ model, tokenizer }: Loaded, max_length?: number): 
     max_length: most,
     encode: (text, text_pair) => tokenizer(text, { text_pair, truncation: true, max_length: most }),
   };
+}
+
+/** A row that knows where in the text its tokens are. */
+export type PlacedRow = Row & TokenOffsets;
+
+/** The windows of a text, or of two, that each fit a model; one row if the whole does. */
+export function placedRows(
+  tokenizer: PreTrainedTokenizer,
+  text: string,
+  options: Pick<EncodeOptions, 'text_pair' | 'truncation' | 'max_length' | 'stride'>,
+): PlacedRow[] {
+  const all = tokenizer(text, { ...options, return_overflowing_tokens: true, return_offsets_mapping: true });
+  return all.input_ids.map((input_ids, i) => ({
+    input_ids,
+    token_type_ids: all.token_type_ids?.[i],
+    offset_mapping: all.offset_mapping[i]!,
+    word_ids: all.word_ids[i]!,
+    sequence_ids: all.sequence_ids[i]!,
+  }));
 }
 
 /** A task for a model that reads: three pure functions. */
