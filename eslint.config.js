@@ -18,7 +18,7 @@ const packages = {
 /** Code that must run wherever JavaScript does, and the libraries that do too. */
 const pure = { ir: [], compiler: [], conformance: ['fast-check'] };
 
-const tests = ['**/*.test.ts'];
+const tests = ['**/*.test.ts', '**/*.test.kit.ts'];
 
 /** Folders of those packages that run in Node only, each with an entry point of its own. */
 const nodeOnly = ['packages/compiler/src/cache/*.ts'];

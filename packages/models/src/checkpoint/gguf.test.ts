@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findPython } from '../../../../tools/python.ts';
 import { difference } from '../goldens.test.kit.ts';
+import { AutoModelForCausalLM } from '../registry.ts';
 import { readGguf, readGgufConfig } from './gguf.ts';
 import { readSafetensors } from './safetensors.ts';
 import { openWeights } from './weights.ts';
@@ -83,7 +84,9 @@ describe('without Python', () => {
 const python = findPython(['gguf', 'torch', 'transformers', 'safetensors']);
 describe.skipIf(!python)('Python', () => {
   const script = fileURLToPath(new URL('../../../../tools/goldens/gguf_files.py', import.meta.url));
-  beforeAll(() => void execFileSync(python!, [script, folder]), 60_000);
+  // Its own folder has files that are named like packages of Python.
+  const env = { ...process.env, PYTHONSAFEPATH: '1' };
+  beforeAll(() => void execFileSync(python!, [script, folder], { env }), 60_000);
 
   test('every kind of block stands for the numbers that Python finds in it', async () => {
     const [file, wanted] = [
@@ -115,5 +118,13 @@ describe.skipIf(!python)('Python', () => {
       else expect(value, key).toEqual(config[key] ?? value);
     expect(keys['model_type']).toBe(name);
     expect(keys['tie_word_embeddings']).toBe(config['tie_word_embeddings'] ?? name === 'gpt2');
+    // And the model in it is the model in the folder.
+    const alone = mkdtempSync(join(folder, 'alone-'));
+    copyFileSync(path, join(alone, 'model.gguf'));
+    const wholes = [path, alone].map((from) => AutoModelForCausalLM.from_pretrained(from, { strict: true }));
+    const named = AutoModelForCausalLM.from_pretrained(folder, { gguf_file: `${name}.gguf` });
+    const { parameters } = await AutoModelForCausalLM.from_pretrained(join(folder, name));
+    for (const model of await Promise.all([...wholes, named]))
+      expect(new Map([...model.parameters].sort())).toEqual(new Map([...parameters].sort()));
   });
 });

@@ -253,6 +253,25 @@ describe('from the hub', () => {
     await expect(get()).rejects.toThrow(/model-2.safetensors is not there/);
   });
 
+  test("takes PyTorch's weights where there are no others, whole or split", async () => {
+    delete hub.files['model.safetensors'];
+    hub.files['pytorch_model.bin'] = { content: weights, large: true };
+    const model = await get();
+    expect(Object.keys(model.files)).toEqual(['config.json', 'pytorch_model.bin']);
+    expect(await get({ local_files_only: true })).toEqual({ ...model, source: 'cache' });
+    hub.log.length = 0;
+    expect((await get()).source).toBe('cache');
+    expect(hub.log).toEqual([]);
+    delete hub.files['pytorch_model.bin'];
+    cache_dir = temporary();
+    await expect(get()).rejects.toThrow(/model.safetensors is not there.*pytorch_model.bin, whole or split/);
+    const map = { x: 'pytorch_model-1.bin' };
+    hub.files['pytorch_model.bin.index.json'] = { content: Buffer.from(JSON.stringify({ weight_map: map })) };
+    hub.files['pytorch_model-1.bin'] = { content: weights, large: true };
+    const names = ['config.json', 'pytorch_model.bin.index.json', 'pytorch_model-1.bin'];
+    expect(Object.keys((await get()).files)).toEqual(names);
+  });
+
   test('follows a model that was renamed', async () => {
     const model = await get({}, 'old/name');
     expect(readFileSync(model.files['model.safetensors']!).equals(weights)).toBe(true);

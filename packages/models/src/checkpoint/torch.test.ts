@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { zipSync } from 'fflate';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findPython } from '../../../../tools/python.ts';
+import { AutoModelForSequenceClassification } from '../registry.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readTorch } from './torch.ts';
 import { openWeights } from './weights.ts';
@@ -152,12 +153,29 @@ describe('what it refuses', () => {
   });
 });
 
-const python = findPython(['torch', 'safetensors']);
+const python = findPython(['torch', 'safetensors', 'transformers']);
 describe.skipIf(!python)('Python', () => {
   test('what its torch.save writes now is read', () => {
     const script = fileURLToPath(new URL('../../../../tools/goldens/torch_bin.py', import.meta.url));
     execFileSync(python!, [script, join(folder, 'now')]);
     return expectSame(join(folder, 'now', 'pytorch_model.bin'), join(folder, 'now', 'expected.safetensors'));
+  });
+
+  test('a model that it saved as .bin, whole and split, is the model', async () => {
+    const tiny = fileURLToPath(new URL('../../goldens/tiny-bert', import.meta.url));
+    const script = `
+import sys
+from transformers import BertForSequenceClassification
+model = BertForSequenceClassification.from_pretrained(sys.argv[1])
+model.save_pretrained(sys.argv[2] + '/whole', safe_serialization=False)
+model.save_pretrained(sys.argv[2] + '/split', safe_serialization=False, max_shard_size='40KB')`;
+    execFileSync(python!, ['-c', script, tiny, folder]);
+    expect(readdirSync(join(folder, 'split')).filter((name) => name.endsWith('.bin')).length).toBeGreaterThan(1);
+    const { parameters } = await AutoModelForSequenceClassification.from_pretrained(tiny);
+    for (const name of ['whole', 'split']) {
+      const model = await AutoModelForSequenceClassification.from_pretrained(join(folder, name), { strict: true });
+      expect(model.parameters).toEqual(parameters);
+    }
   });
 
   test('what its pickle makes of hostile objects is refused, by the name of the object', async () => {

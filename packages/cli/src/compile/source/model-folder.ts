@@ -52,7 +52,7 @@ export async function modelSource(folderOrId: string, options: ModelSourceOption
   });
   const graphs = entries.map((entry) => [entry, entryGraph(entry, model, task, options.step)] as const);
   const read = new Set(graphs.flatMap(([, g]) => Object.keys(g.state)));
-  const values = [...model.parameters].flatMap(([name, weight]): [string, StateValue][] =>
+  const values = [...model.tensors()].flatMap(([name, weight]): [string, StateValue][] =>
     read.has(name) ? [[name, stored(weight, weights)]] : [],
   );
   return {
@@ -97,9 +97,10 @@ function entryGraph(
   }
 }
 
-/** A weight in the dtype that it is stored in; it is widened again when it is loaded. */
-function stored({ data, shape }: StateValue, dtype: WeightType): StateValue {
-  return { dtype, shape, data: dtype === 'f32' ? data : dataFrom(dtype, data) };
+/** A weight in the dtype that it is stored in; it is widened again when it is loaded. What the model keeps in fewer bits stays so. */
+function stored(weight: StateValue, dtype: WeightType): StateValue {
+  if (weight.dtype !== 'f32' || dtype === 'f32') return weight;
+  return { dtype, shape: weight.shape, data: dataFrom(dtype, weight.data) };
 }
 
 /** Tasks that train have a loss and logits: their row says so. */
