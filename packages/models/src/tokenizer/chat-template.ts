@@ -51,10 +51,6 @@ export function renderChat(
       tools: tools ?? null,
       documents: documents ?? null,
       add_generation_prompt,
-      strftime_now: (format: string) => formatDate(new Date(), format),
-      raise_exception: (message: string) => {
-        throw new Error(message);
-      },
       ...variables,
     });
   } catch (cause) {
@@ -94,24 +90,4 @@ function compile(source: string): Template {
     compiled.set(source, template);
   }
   return template;
-}
-
-/** The conversions of `strftime` that templates use. */
-function formatDate(date: Date, format: string): string {
-  const name = (options: Intl.DateTimeFormatOptions): string => date.toLocaleDateString('en-US', options);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const parts: Readonly<Record<string, string>> = {
-    Y: String(date.getFullYear()),
-    m: two(date.getMonth() + 1),
-    d: two(date.getDate()),
-    H: two(date.getHours()),
-    M: two(date.getMinutes()),
-    S: two(date.getSeconds()),
-    B: name({ month: 'long' }),
-    b: name({ month: 'short' }),
-    A: name({ weekday: 'long' }),
-    a: name({ weekday: 'short' }),
-    '%': '%',
-  };
-  return format.replace(/%(.)/g, (whole, letter: string) => parts[letter] ?? whole);
 }
