@@ -63,10 +63,10 @@ export function zeroShotClassification({
   };
 }
 
-function entailmentLabel({ label2id }: ModelConfig): number {
+function entailmentLabel({ label2id, id2label }: ModelConfig): number {
   const found = Object.entries(label2id).find(([label]) => label.toLowerCase().startsWith('entail'));
   if (found) return found[1];
   throw new PipelineError(
-    `zero-shot-classification needs a model of natural language inference, with a label 'entailment'; the labels of this one are ${Object.keys(label2id).join(', ')}`,
+    `zero-shot-classification needs a model of natural language inference, with a label 'entailment'; the labels of this one are ${Object.values(id2label).join(', ')}`,
   );
 }
