@@ -1,4 +1,4 @@
-/** 2,000 real and awkward strings through tokenizers of every style, against Hugging Face's own (tools/goldens/tokenizers.py). */
+/** 2,000 real and awkward strings through tokenizers of every style, against Hugging Face's own (tools/goldens/tokenizer_styles.py). */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';

