@@ -8,7 +8,7 @@ import { seeded } from '@sinter/example-texts/random.ts';
 import { BertForPreTraining, BertForSequenceClassification, trainWordPiece } from '@sinter/models';
 import { dataCollatorForLanguageModeling, predictedClasses, Trainer, TrainingArguments } from '@sinter/trainer';
 import { naiveBayes } from './data/bayes.ts';
-import { drawSentences, eras } from './data/eras.ts';
+import { drawEach, eras, sentencesWithEra } from './data/eras.ts';
 import { countGuesses } from './data/guesses.ts';
 import { readHeldOut } from './data/held-out.ts';
 import { sentencePairs } from './data/pairs.ts';
@@ -17,15 +17,17 @@ const { values: options } = parseArgs({
   options: {
     report: { type: 'string' },
     output: { type: 'string', default: 'runs/bert-pretraining' },
+    from: { type: 'string' },
     speeches: { type: 'string', default: '233' },
     vocabulary: { type: 'string', default: '4000' },
     layers: { type: 'string', default: '4' },
     width: { type: 'string', default: '128' },
-    length: { type: 'string', default: '64' },
-    batch: { type: 'string', default: '32' },
-    epochs: { type: 'string', default: '1' },
+    length: { type: 'string', default: '32' },
+    batch: { type: 'string', default: '64' },
+    epochs: { type: 'string', default: '3.6' },
     'learning-rate': { type: 'string', default: '0.002' },
-    masked: { type: 'string', default: '0.15' },
+    masked: { type: 'string', default: '0.3' },
+    'initializer-range': { type: 'string', default: '0.05' },
     'whole-words': { type: 'boolean', default: false },
     labels: { type: 'string', default: '50' },
     'tuning-epochs': { type: 'string', default: '15' },
@@ -37,7 +39,8 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: String(Math.min(availableParallelism(), 16)) },
   },
 });
-const number = (name: Exclude<keyof typeof options, 'report' | 'whole-words'>): number => Number(options[name]);
+const number = (name: Exclude<keyof typeof options, 'report' | 'from' | 'whole-words'>): number =>
+  Number(options[name]);
 const started = performance.now();
 const seconds = (): number => (performance.now() - started) / 1000;
 const say = (line: string): void => console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
@@ -52,10 +55,8 @@ const isHeld = (_: unknown, i: number): boolean => i % 10 === 5;
 const isRead = (_: unknown, i: number): boolean => i % 10 !== 5;
 const read = [...speeches.filter(isRead), ...book.filter(isRead)];
 const held = [...speeches.filter(isHeld), ...book.filter(isHeld)];
-const tokenizer = trainWordPiece(
-  read.map(({ text }) => text),
-  { vocab_size: number('vocabulary'), model_max_length: length },
-);
+const texts = read.map(({ text }) => text);
+const tokenizer = trainWordPiece(texts, { vocab_size: number('vocabulary') });
 const tokenized = (documents: typeof read): number[][][] =>
   documents.map(({ paragraphs }) => tokenizer(paragraphs.flat(), { add_special_tokens: false }).input_ids);
 const [readTokens, heldTokens] = [tokenized(read), tokenized(held)];
@@ -75,16 +76,15 @@ const size = {
   intermediate_size: 4 * number('width'),
   max_position_embeddings: length,
   // So small a model begins to learn sooner with larger weights than BERT's 0.02.
-  initializer_range: 0.05,
+  initializer_range: number('initializer-range'),
 };
 // Nothing is read so often that it could be learnt by heart, so nothing is dropped.
-const model = BertForPreTraining.from_config(
-  { ...size, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
-  { seed },
-);
+const undropped = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
+const model = options.from
+  ? await BertForPreTraining.from_pretrained(options.from)
+  : BertForPreTraining.from_config({ ...size, ...undropped }, { seed });
 // Native code where there is a C compiler; WebAssembly where there is none.
 const backend = cpu({ target: options.target as 'auto', threads: number('threads') });
-const collate = { inputs: model.inputs, dims: model.dims, tokenizer, seed };
 const pretraining = new Trainer({
   model,
   args: new TrainingArguments({
@@ -97,14 +97,17 @@ const pretraining = new Trainer({
     warmup_ratio: 0.06,
     weight_decay: 0.01,
     adam_beta2: 0.98,
-    logging_steps: 0.04,
+    logging_steps: 0.02,
     save_strategy: 'no',
     report_to: 'tensorboard',
     seed,
   }),
   train_dataset: pairs,
   data_collator: dataCollatorForLanguageModeling({
-    ...collate,
+    inputs: model.inputs,
+    dims: model.dims,
+    tokenizer,
+    seed,
     mlm_probability: number('masked'),
     whole_word: options['whole-words'],
   }),
@@ -112,11 +115,13 @@ const pretraining = new Trainer({
   backend,
 });
 say(`a BERT of ${(model.num_parameters() / 1e6).toFixed(1)} M parameters reads them, on ${backend.name}`);
-const { training_loss, metrics } = await pretraining.train();
+if (!options.from) {
+  const { training_loss, metrics } = await pretraining.train();
+  say(`read in ${Number(metrics.train_runtime).toFixed(0)} s; mean loss ${training_loss.toFixed(3)}`);
+}
 const folder = `${options.output}/model`;
 await pretraining.save_model(folder);
 await pretraining.close();
-say(`read in ${Number(metrics.train_runtime).toFixed(0)} s; mean loss ${training_loss.toFixed(3)}`);
 
 const { unigram, bigram } = countGuesses(readTokens);
 const heldOut = await readHeldOut(model, tokenizer, heldPairs, { unigram, bigram }, backend);
@@ -130,12 +135,18 @@ say(`  next sentences  ${percent(heldOut.next)} right; by chance 50 %`);
 // ---- what that is worth: the era of a sentence, learnt from a few, with and without pretraining
 
 const labels = Object.fromEntries(Object.keys(eras).map((name, i) => [name, i]));
-const test = drawSentences(speeches.filter(isHeld), number('test'), seeded(1));
+const known = sentencesWithEra(speeches.filter(isRead));
+const test = drawEach(sentencesWithEra(speeches.filter(isHeld)), number('test'), seeded(1));
 const encoded = (examples: typeof test): object[] =>
   examples.map(({ text, label }) => ({ ...tokenizer(text, { truncation: true, max_length: length }), label }));
 
-/** Share of right answers of a classifier that learns from the sentences of this seed. */
-async function tuned(classifier: BertForSequenceClassification, name: string, run: number): Promise<number> {
+/** Share of right answers of a classifier that learns from a few sentences. */
+async function tuned(
+  classifier: BertForSequenceClassification,
+  few: typeof test,
+  name: string,
+  run: number,
+): Promise<number> {
   const trainer = new Trainer({
     model: classifier,
     args: new TrainingArguments({
@@ -153,7 +164,7 @@ async function tuned(classifier: BertForSequenceClassification, name: string, ru
       report_to: 'tensorboard',
       seed: run,
     }),
-    train_dataset: encoded(drawSentences(speeches.filter(isRead), number('labels'), seeded(run))),
+    train_dataset: encoded(few),
     processing_class: tokenizer,
     backend,
   });
@@ -173,9 +184,9 @@ for (let run = 1; run <= number('seeds'); run++) {
   const read = { label2id: labels, on_notice: () => undefined, seed: run };
   const knowing = await BertForSequenceClassification.from_pretrained(folder, { ...read, hidden_dropout_prob: 0.1 });
   const fresh = BertForSequenceClassification.from_config({ ...size, label2id: labels }, { seed: run });
-  scores.pretrained.push(await tuned(knowing, 'pretrained', run));
-  scores['not pretrained'].push(await tuned(fresh, 'fresh', run));
-  const few = drawSentences(speeches.filter(isRead), number('labels'), seeded(run));
+  const few = drawEach(known, number('labels'), seeded(run));
+  scores.pretrained.push(await tuned(knowing, few, 'pretrained', run));
+  scores['not pretrained'].push(await tuned(fresh, few, 'fresh', run));
   const bayes = naiveBayes(few, Object.keys(eras).length);
   scores['naive Bayes'].push(test.filter(({ text, label }) => bayes(text) === label).length / test.length);
 }
@@ -185,6 +196,6 @@ for (const [name, values] of Object.entries(scores))
   say(`  ${name.padEnd(15)} ${percent(mean(values))} right (${values.map(percent).join(', ')})`);
 say(`the model is in ${folder} (Python's transformers loads it too); tensorboard --logdir ${options.output}/logs`);
 if (options.report) {
-  const report = { seconds: seconds(), training_loss, ...heldOut, scores };
+  const report = { seconds: seconds(), ...heldOut, scores };
   await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
 }

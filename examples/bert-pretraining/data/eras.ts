@@ -11,18 +11,24 @@ export interface Example {
   readonly label: number;
 }
 
-/** Sentences of 8 to 60 words, `each` of every era, drawn from speeches. */
-export function drawSentences(speeches: readonly Document[], each: number, random: () => number): Example[] {
+/** All sentences of 8 to 60 words. */
+export function sentencesWithEra(speeches: readonly Document[]): Example[] {
   const begins = Object.values(eras);
-  return begins.flatMap((_, label) => {
-    const texts = speeches
-      .filter(({ id }) => begins.findLastIndex((year) => year <= Number(id.slice(0, 4))) === label)
-      .flatMap(({ paragraphs }) => paragraphs.flat())
-      .filter((text) => isUsual(text.split(' ').length));
-    return shuffled(texts, random)
-      .slice(0, each)
-      .map((text) => ({ text, label }));
+  return speeches.flatMap(({ id, paragraphs }) => {
+    const label = begins.findLastIndex((year) => year <= Number(id.slice(0, 4)));
+    const usual = paragraphs.flat().filter((text) => isUsual(text.split(' ').length));
+    return usual.map((text) => ({ text, label }));
   });
+}
+
+/** `each` sentences of every era, by chance. */
+export function drawEach(sentences: readonly Example[], each: number, random: () => number): Example[] {
+  return Object.keys(eras).flatMap((_, label) =>
+    shuffled(
+      sentences.filter((sentence) => sentence.label === label),
+      random,
+    ).slice(0, each),
+  );
 }
 
 function isUsual(words: number): boolean {
