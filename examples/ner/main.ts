@@ -54,7 +54,7 @@ say(
 
 const texts = split.train.map(({ words }) => words.map(({ text }) => text).join(' '));
 const { name, model, tokenizer, pretrained } = await startModel(texts, say, options['from-scratch']);
-const recipe = pretrained ? { epochs: 1, learning_rate: 2e-4 } : { epochs: 4, learning_rate: 1e-3 };
+const recipe = pretrained ? { epochs: 2, learning_rate: 2e-4 } : { epochs: 4, learning_rate: 1e-3 };
 
 // ---- what it reads: each sentence once an epoch, some names swapped for others, so that names cannot be learnt by heart
 
