@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
     width: { type: 'string', default: '128' },
     dropout: { type: 'string', default: '0.1' },
     batch: { type: 'string', default: '16' },
-    epochs: { type: 'string', default: '8' },
+    epochs: { type: 'string', default: '4' },
     'learning-rate': { type: 'string', default: '0.002' },
     beams: { type: 'string', default: '4' },
     seed: { type: 'string', default: '42' },
