@@ -175,15 +175,12 @@ async function tuned(
   return test.filter(({ label }, i) => label === classes[i]).length / test.length;
 }
 
-const scores: Record<'pretrained' | 'not pretrained' | 'naive Bayes', number[]> = {
-  pretrained: [],
-  'not pretrained': [],
-  'naive Bayes': [],
-};
+const scores = { pretrained: [] as number[], 'not pretrained': [] as number[], 'naive Bayes': [] as number[] };
+const dropout = { hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1, label2id: labels };
 for (let run = 1; run <= number('seeds'); run++) {
-  const read = { label2id: labels, on_notice: () => undefined, seed: run };
-  const knowing = await BertForSequenceClassification.from_pretrained(folder, { ...read, hidden_dropout_prob: 0.1 });
-  const fresh = BertForSequenceClassification.from_config({ ...size, label2id: labels }, { seed: run });
+  const read = { ...dropout, on_notice: () => undefined, seed: run };
+  const knowing = await BertForSequenceClassification.from_pretrained(folder, read);
+  const fresh = BertForSequenceClassification.from_config({ ...size, ...dropout }, { seed: run });
   const few = drawEach(known, number('labels'), seeded(run));
   scores.pretrained.push(await tuned(knowing, few, 'pretrained', run));
   scores['not pretrained'].push(await tuned(fresh, few, 'fresh', run));
