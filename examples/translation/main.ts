@@ -16,13 +16,14 @@ const { values: options } = parseArgs({
     output: { type: 'string', default: 'runs/translation' },
     languages: { type: 'string', default: 'de,zh' },
     names: { type: 'string', default: 'Infinity' },
-    vocabulary: { type: 'string', default: '2000' },
+    vocabulary: { type: 'string' },
     layers: { type: 'string', default: '2' },
     width: { type: 'string', default: '128' },
-    dropout: { type: 'string', default: '0.2' },
+    dropout: { type: 'string', default: '0.3' },
     batch: { type: 'string', default: '32' },
-    epochs: { type: 'string', default: '16' },
+    epochs: { type: 'string', default: '40' },
     'learning-rate': { type: 'string', default: '0.002' },
+    'no-copies': { type: 'boolean', default: false },
     beams: { type: 'string', default: '4' },
     seed: { type: 'string', default: '42' },
     target: { type: 'string', default: 'auto' },
@@ -51,21 +52,26 @@ async function translate(language: string): Promise<object> {
   const test = names.test.slice(0, number('names') / 10);
   const keywords = pairKeywords(train);
   const pairs = [...train, ...keywords];
+  // What is written may also be copied (Currey et al. 2017): a word that nobody taught stays what it is.
+  const copies = options['no-copies'] ? [] : train.map(({ target }) => ({ source: target, target }));
+  const lessons = [...pairs, ...copies];
   say(
     `English to ${language}: ${train.length} names and ${keywords.length} keywords to learn from, ${test.length} names held out`,
   );
 
   // ---- tokens: one vocabulary for both languages
 
+  // Chinese has thousands of letters.
+  const vocabulary = Number(options.vocabulary ?? (language.startsWith('zh') ? 3000 : 1000));
   const tokenizer = trainByteLevelBPE(
     pairs.flatMap(({ source, target }) => [source, target]),
     {
-      ...{ vocab_size: number('vocabulary'), add_prefix_space: true, template: { single: '$A </s>' } },
+      ...{ vocab_size: vocabulary, add_prefix_space: true, template: { single: '$A </s>' } },
       ...{ pad_token: '<pad>', bos_token: '<s>', eos_token: '</s>' },
     },
   );
-  const sources = tokenizer(pairs.map(({ source }) => source)).input_ids;
-  const targets = tokenizer(pairs.map(({ target }) => target)).input_ids;
+  const sources = tokenizer(lessons.map(({ source }) => source)).input_ids;
+  const targets = tokenizer(lessons.map(({ target }) => target)).input_ids;
   const train_dataset = sources.map((input_ids, i) => ({ input_ids, labels: targets[i]! }));
 
   // ---- the model of 2017, small

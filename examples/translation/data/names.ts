@@ -48,12 +48,12 @@ const tones = /[\u{1f3fb}-\u{1f3ff}]/gu;
 export async function loadNames(language: string, seed: number): Promise<Names> {
   const [english, other] = await Promise.all([annotations('en'), annotations(language)]);
   const random = seeded(seed);
-  const all = Object.entries(english).flatMap(([emoji, { tts: [source] = [], default: words = [] } = {}]): Entry[] => {
-    const { tts: [target] = [], default: theirs = [] } = other[emoji] ?? {};
+  const all = Object.entries(english).flatMap(([emoji, own]): Entry[] => {
+    const theirs = other[emoji];
+    const [source, target] = [own?.tts?.[0], theirs?.tts?.[0]];
     if (source === undefined || target === undefined) return [];
-    return [
-      { emoji, source, target, keywords: { source: words, target: theirs }, toned: source.includes('skin tone') },
-    ];
+    const keywords = { source: own?.default ?? [], target: theirs?.default ?? [] };
+    return [{ emoji, source, target, keywords, toned: source.includes('skin tone') }];
   });
 
   const colours = new Map<string, number>();
