@@ -2,9 +2,9 @@
  * Bodies of real mails with their subjects. Answers repeat the subject of their thread, and forwarded mails their text, so a thread with all that is
  * nearly the same as one of its mails is one group, and groups are held out whole.
  */
-import { readCorpus } from '../../spam/data/corpus.ts';
-import { groupDuplicates } from '../../spam/data/duplicates.ts';
-import { parseMail } from '../../spam/data/parse.ts';
+import { readCorpus } from '@sinter/example-spam/data/corpus.ts';
+import { groupDuplicates } from '@sinter/example-spam/data/duplicates.ts';
+import { parseMail } from '@sinter/example-spam/data/parse.ts';
 
 /** A mail and what its writer called it. */
 export interface SubjectPair {

@@ -47,7 +47,13 @@ export class SentenceTransformer extends PreTrainedModel<ModelConfig, SentenceEm
   /** Uses the model as it is, with its weights. @throws ConfigError if it gives no states of tokens */
   constructor(base: PreTrainedModel<ModelConfig, BaseModelOutput>, options: SentenceOptions = {}) {
     const { pooling = 'mean', normalize = true } = options;
-    super(withSentences(base.architecture, pooling, normalize), base.config, base.parameters, base.loading, base.packed);
+    super(
+      withSentences(base.architecture, pooling, normalize),
+      base.config,
+      base.parameters,
+      base.loading,
+      base.packed,
+    );
     this.pooling = pooling;
     this.normalize = normalize;
   }

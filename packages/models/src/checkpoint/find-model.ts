@@ -8,7 +8,7 @@ import { resolveModel } from './hub.ts';
 import type { ResolveOptions } from './hub.ts';
 import { weightsName } from './weights.ts';
 
-/** The options of {@link findModel}. */
+/** Where and how a model is looked for. */
 export interface FindOptions extends Omit<ResolveOptions, 'files' | 'optional_files'> {
   /** The GGUF file of the folder or hub id that holds the model. Default: the only one, where there is no `config.json`. */
   readonly gguf_file?: string | undefined;

@@ -33,7 +33,11 @@ export function readGguf(path: string): Promise<WeightsFile> {
   });
 }
 
-/** The configuration of the model in a GGUF file, with the keys of `config.json`. @throws CheckpointError as {@link readGguf} */
+/**
+ * The configuration of the model in a GGUF file, with the keys of `config.json`.
+ *
+ * @throws CheckpointError if it is no GGUF file, or of a kind that is not read
+ */
 export async function readGgufConfig(path: string): Promise<ConfigKeys> {
   let keys: ConfigKeys = {};
   const file = await openSource(path, 'a GGUF file', async (file) => {

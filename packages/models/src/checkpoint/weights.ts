@@ -52,7 +52,7 @@ export async function readIndex(
 /**
  * Opens the weights of a model folder: `model.safetensors`, or the files of `model.safetensors.index.json` as if they were one, or
  * `pytorch_model.bin`, or the files of its index. The path of one such file, of an index or of a `.gguf` file does as well.
- * @throws CheckpointError as {@link readSafetensors}, {@link readTorch} and {@link readGguf}; `unknown-tensor` if a file lacks what the index
+ * @throws CheckpointError as {@link readSafetensors}, and as reading a PyTorch or a GGUF file; `unknown-tensor` if a file lacks what the index
  * says
  */
 export async function openWeights(path: string): Promise<WeightsFile> {

@@ -141,8 +141,13 @@ export interface TransformerLayout<C extends TransformerKeys> {
   readonly layernorm_embedding: boolean;
   /** Whether logits have a bias that is kept and not trained. */
   readonly final_logits_bias: boolean;
-  /** How weights begin: embeddings, and linear layers from one size to another. */
-  init(config: C): { readonly embedding: Init; linear(from: number, to: number): Init };
+  /** How weights begin. */
+  init(config: C): {
+    /** Embeddings. */
+    readonly embedding: Init;
+    /** Linear layers from one size to another. */
+    linear(from: number, to: number): Init;
+  };
 }
 
 /** The functions of a Transformer with its particulars. */
