@@ -29,6 +29,8 @@ export interface Programs {
   readonly torch: string;
   /** A model that writes: its configuration, and how many tokens it adds to `ids`. Read by libraries of models. */
   readonly writes: { readonly config: Readonly<Record<string, number>>; readonly tokens: number };
+  /** The first mails of the corpus, which become vectors; of each the first tokens. Read by libraries of models. */
+  readonly embeds: { readonly mails: number; readonly max_length: number };
 }
 
 /** One thing to measure, and how each engine is told to do it. */

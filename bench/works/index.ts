@@ -1,6 +1,7 @@
 /** The works, in the order they run. */
 import { on, type Work } from '../harness/work.ts';
 import { attentionStep } from './attention.ts';
+import { mailEmbeddings } from './embed.ts';
 import { gptDecode, gptPrefill } from './generate.ts';
 import { gpt2Small, gptStep, type GptShape } from './gpt.ts';
 import { gptWrites } from './write.ts';
@@ -15,6 +16,8 @@ export const works: readonly Work[] = [
   minilmForward(8, 128),
   minilmForward(32, 64),
   minilmForward(1, 512),
+  mailEmbeddings(250, 128),
+  mailEmbeddings(250, 256),
   minilmStep(16, 128),
   gptStep('small GPT', { ...tinyGpt, layers: 4 }, 12),
   gptPrefill('GPT-2 small', gpt2Small, 128),
