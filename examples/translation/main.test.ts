@@ -38,7 +38,7 @@ test('a small model on few names', async () => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const node = ['--conditions=@sinter/source', '--import', import.meta.resolve('tsx'), main];
   const small = ['--languages', 'de', '--names', '300', '--vocabulary', '500', '--layers', '1', '--width', '32'];
-  const short = ['--epochs', '2', '--beams', '2', '--threads', '1'];
+  const short = ['--epochs', '8', '--learning-rate', '0.005', '--dropout', '0.1', '--beams', '2', '--threads', '1'];
   const files = ['--output', folder, '--report', join(folder, 'report.json')];
   const { stdout } = await promisify(execFile)(process.execPath, [...node, ...small, ...short, ...files]);
   expect(stdout).toMatch(/English to de: 300 names and \d+ keywords to learn from, 30 names held out/);
@@ -48,7 +48,7 @@ test('a small model on few names', async () => {
   };
   expect(de.test).toBe(30);
   expect(de.scores.map(({ name }) => name)).toEqual(['word by word', 'greedy', '2 beams']);
-  for (const { chrf } of de.scores) expect(chrf).toBeGreaterThan(0);
+  for (const { chrf } of de.scores) expect(chrf).toBeGreaterThan(5);
   for (const file of ['config.json', 'model.safetensors', 'tokenizer.json'])
     expect((await stat(join(folder, 'de/model', file))).size).toBeGreaterThan(0);
   expect(await readdir(join(folder, 'de/logs'))).not.toEqual([]);
