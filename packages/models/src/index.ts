@@ -42,7 +42,8 @@ export type { FromPretrainedOptions as TokenizerOptions } from './tokenizer/auto
 export { AutoTokenizer, BertTokenizer } from './tokenizer/auto.ts';
 export { TokenizerError } from './tokenizer/errors.ts';
 export type { AddedTokenJson, StepJson, TokenizerConfig, TokenizerJson } from './tokenizer/files.ts';
-export type { ChatMessage, ChatOptions } from './tokenizer/chat-template.ts';
+export type { ChatMessage, ChatOptions, ChatRenderer } from './tokenizer/chat-template.ts';
+export { renderChat } from './tokenizer/chat-template.ts';
 export type { Offset, TokenOffsets } from './tokenizer/encode.ts';
 export { char_to_token, word_to_tokens } from './tokenizer/encode.ts';
 export type { TextStream } from './tokenizer/text-stream.ts';

@@ -6,6 +6,7 @@ import { resolveModel } from '../checkpoint/hub.ts';
 import type { ResolveOptions } from '../checkpoint/hub.ts';
 import { bertSpecialTokens, bertTokenizerJson, withNormalization } from './bert-json.ts';
 import type { BertNormalization } from './bert-json.ts';
+import { renderChat } from './chat-template.ts';
 import { TokenizerError } from './errors.ts';
 import { readTokenizerFiles, tokenizerFileNames } from './files.ts';
 import type { TokenizerConfig } from './files.ts';
@@ -51,7 +52,7 @@ export const BertTokenizer = {
    */
   from_vocab(vocab: readonly string[], options: BertNormalization & TokenizerConfig = {}): BertTokenizer {
     const config = { ...bertDefaults, ...defined(options) };
-    return createTokenizer({ json: bertTokenizerJson(vocab, config), config });
+    return createTokenizer({ json: bertTokenizerJson(vocab, config), config, chat: renderChat });
   },
 };
 
@@ -114,7 +115,7 @@ async function load(
   };
   if (files.tokenizer) {
     // As in Python, BERT's clean-up follows tokenizer_config.json where the two files differ.
-    return createTokenizer({ json: withNormalization(files.tokenizer, said), config: said });
+    return createTokenizer({ json: withNormalization(files.tokenizer, said), config: said, chat: renderChat });
   }
   const named = said.tokenizer_class ?? bertDefaults.tokenizer_class;
   if (!files.vocab || !/^Bert/.test(named)) {
@@ -124,7 +125,7 @@ async function load(
     );
   }
   const config = { ...bertDefaults, ...said };
-  return createTokenizer({ json: bertTokenizerJson(files.vocab, config), config });
+  return createTokenizer({ json: bertTokenizerJson(files.vocab, config), config, chat: renderChat });
 }
 
 /** Without the keys whose value is `undefined`, which must not hide what the files say. */

@@ -34,4 +34,5 @@ test('the subpath bundles without Node, and a tokenizer of its files gives the s
   expect(ids).toEqual(createTokenizer({ json, config })(texts).input_ids);
   expect(new Set(ids.flat()).size).toBeGreaterThan(20);
   await expect(there("bundle.createTokenizer(parts).save_pretrained('.')")).rejects.toThrow(/no folders here/);
+  expect(() => there('bundle.createTokenizer(parts).apply_chat_template([])')).toThrow(/made without chats/);
 });

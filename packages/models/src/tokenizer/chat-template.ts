@@ -29,6 +29,9 @@ export interface ChatOptions {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** What {@link renderChat} is: it is handed to tokenizers, so that code without chats goes without an interpreter of Jinja. */
+export type ChatRenderer = typeof renderChat;
+
 /**
  * The text that a template makes of messages. `templates` is what stands under `chat_template` in `tokenizer_config.json`: a text, or a list of
  * named ones.

@@ -21,7 +21,8 @@ export type {
   TokenizerParts,
 } from './tokenizer.ts';
 export { createTokenizer } from './tokenizer.ts';
-export type { ChatMessage, ChatOptions } from './chat-template.ts';
+export type { ChatMessage, ChatOptions, ChatRenderer } from './chat-template.ts';
+export { renderChat } from './chat-template.ts';
 export type { Offset, TokenOffsets } from './encode.ts';
 export { char_to_token, word_to_tokens } from './encode.ts';
 export type { TextStream } from './text-stream.ts';

@@ -6,8 +6,7 @@
 import { tokenText } from './bert-json.ts';
 import { mapEncoding, padBatch, padOffsets, toIntTensor } from './batch.ts';
 import type { Encoding, IntTensor, PadOptions, TruncationStrategy } from './batch.ts';
-import { renderChat } from './chat-template.ts';
-import type { ChatMessage, ChatOptions } from './chat-template.ts';
+import type { ChatMessage, ChatOptions, ChatRenderer } from './chat-template.ts';
 import { countSpecials, encodeRows } from './encode.ts';
 import type { EncodedRow, TokenOffsets } from './encode.ts';
 import { TokenizerError } from './errors.ts';
@@ -166,16 +165,26 @@ export interface PreTrainedTokenizer extends EncodeCall, SpecialTokens {
 
 /** What a tokenizer is made of. */
 export interface TokenizerParts {
+  /** What `tokenizer.json` holds. */
   readonly json: TokenizerJson;
+  /** What `tokenizer_config.json` holds. Default: nothing. */
   readonly config?: TokenizerConfig;
+  /** For `apply_chat_template`: `renderChat`. Default: there is none, and no interpreter of Jinja in a bundle. */
+  readonly chat?: ChatRenderer;
 }
+
+const noChat: ChatRenderer = () => {
+  throw new TokenizerError(
+    'This tokenizer was made without chats. Make it by createTokenizer({ …, chat: renderChat }); both are in @sinter/models/tokenizer.',
+  );
+};
 
 /**
  * Makes a tokenizer from the contents of its files.
  *
  * @throws {TokenizerError} when `json` describes a step that is not known.
  */
-export function createTokenizer({ json, config = {} }: TokenizerParts): PreTrainedTokenizer {
+export function createTokenizer({ json, config = {}, chat }: TokenizerParts): PreTrainedTokenizer {
   const pipeline = createPipeline(json, config);
   const vocab = pipeline.vocabulary;
   const specials = specialTokens(config, vocab);
@@ -270,7 +279,7 @@ export function createTokenizer({ json, config = {} }: TokenizerParts): PreTrain
     }) as PreTrainedTokenizer['pad'],
     num_special_tokens_to_add,
     apply_chat_template: ((messages: readonly ChatMessage[], options: ChatOptions = {}) => {
-      const text = renderChat(config.chat_template, messages, specials, options);
+      const text = (chat ?? noChat)(config.chat_template, messages, specials, options);
       // The template has written the special tokens itself.
       return options.tokenize === false ? text : encode(text, { add_special_tokens: false });
     }) as PreTrainedTokenizer['apply_chat_template'],

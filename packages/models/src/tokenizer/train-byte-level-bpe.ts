@@ -3,6 +3,7 @@
  * `ByteLevelBPETokenizer.train_from_iterator` finds in it.
  */
 import { byteLetters, byteLevelWords, toByteLetters } from './byte-level.ts';
+import { renderChat } from './chat-template.ts';
 import { TokenizerError } from './errors.ts';
 import type { AddedTokenJson, StepJson, TokenizerConfig, TokenizerJson } from './files.ts';
 import { learnMerges } from './learn-merges.ts';
@@ -78,6 +79,7 @@ export function trainByteLevelBPE(texts: Iterable<string>, options: ByteLevelBPE
   return createTokenizer({
     json,
     config: { tokenizer_class: 'PreTrainedTokenizerFast', clean_up_tokenization_spaces: false, ...config },
+    chat: renderChat,
   });
 }
 
