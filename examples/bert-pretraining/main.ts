@@ -7,6 +7,7 @@ import { loadBook, loadSpeeches } from '@sinter/example-texts/documents.ts';
 import { seeded } from '@sinter/example-texts/random.ts';
 import { BertForPreTraining, BertForSequenceClassification, trainWordPiece } from '@sinter/models';
 import { dataCollatorForLanguageModeling, predictedClasses, Trainer, TrainingArguments } from '@sinter/trainer';
+import { stopwatch } from '../../tools/stopwatch.ts';
 import { naiveBayes } from './data/bayes.ts';
 import { drawEach, eras, sentencesWithEra } from './data/eras.ts';
 import { countGuesses } from './data/guesses.ts';
@@ -41,9 +42,7 @@ const { values: options } = parseArgs({
 });
 const number = (name: Exclude<keyof typeof options, 'report' | 'from' | 'whole-words'>): number =>
   Number(options[name]);
-const started = performance.now();
-const seconds = (): number => (performance.now() - started) / 1000;
-const say = (line: string): void => console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
+const { seconds, say } = stopwatch();
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const [seed, length] = [number('seed'), number('length')];
 

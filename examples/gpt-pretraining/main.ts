@@ -6,6 +6,7 @@ import { cpu } from '@sinter/backend-cpu';
 import { loadSpeeches } from '@sinter/example-texts/documents.ts';
 import { GPT2LMHeadModel, trainByteLevelBPE } from '@sinter/models';
 import { Trainer, TrainingArguments } from '@sinter/trainer';
+import { stopwatch } from '../../tools/stopwatch.ts';
 import { compressed, compressors } from './compress.ts';
 import { bitsOf, documentTokens, trainingExamples } from './tokens.ts';
 
@@ -28,11 +29,7 @@ const { values: options } = parseArgs({
   },
 });
 const number = (name: Exclude<keyof typeof options, 'report'>): number => Number(options[name]);
-const started = performance.now();
-const seconds = (): number => (performance.now() - started) / 1000;
-const say = (line: string): void => {
-  console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
-};
+const { seconds, say } = stopwatch();
 
 // ---- texts: every 21st speech is held out, so that all ages of the language are
 

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { cpu } from '@sinter/backend-cpu';
 import { seeded, shuffled } from '@sinter/example-texts/random.ts';
 import { Trainer, TrainingArguments } from '@sinter/trainer';
+import { stopwatch } from '../../tools/stopwatch.ts';
 import { trainBaseline } from './data/baseline.ts';
 import { countryNames, firstNames } from './data/lists.ts';
 import { score } from './data/score.ts';
@@ -33,11 +34,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: String(Math.min(availableParallelism(), 16)) },
   },
 });
-const started = performance.now();
-const seconds = (): number => (performance.now() - started) / 1000;
-const say = (line: string): void => {
-  console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
-};
+const { seconds, say } = stopwatch();
 
 // ---- sentences: labelled by rules, split by name; and a few labelled by hand
 

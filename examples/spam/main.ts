@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { cpu } from '@sinter/backend-cpu';
 import type { PreTrainedTokenizer } from '@sinter/models';
 import { predictedClasses, Trainer, TrainingArguments, TrainingInterruptedError } from '@sinter/trainer';
+import { stopwatch } from '../../tools/stopwatch.ts';
 import { labelNames } from './data/corpus.ts';
 import { loadMails, mailText } from './data/mails.ts';
 import type { Mail } from './data/mails.ts';
@@ -29,11 +30,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: String(Math.min(availableParallelism(), 16)) },
   },
 });
-const started = performance.now();
-const seconds = (): number => (performance.now() - started) / 1000;
-const say = (line: string): void => {
-  console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
-};
+const { seconds, say } = stopwatch();
 
 const seed = Number(options.seed);
 const { train, test, counts } = await loadMails({ seed });

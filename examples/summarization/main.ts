@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { cpu } from '@sinter/backend-cpu';
 import { trainByteLevelBPE, TransformerForConditionalGeneration } from '@sinter/models';
 import { Trainer, TrainingArguments } from '@sinter/trainer';
+import { stopwatch } from '../../tools/stopwatch.ts';
 import { rougeL, rougeN } from './data/rouge.ts';
 import { loadSubjects } from './data/subjects.ts';
 
@@ -29,11 +30,7 @@ const { values: options } = parseArgs({
   },
 });
 const number = (name: Exclude<keyof typeof options, 'report'>): number => Number(options[name]);
-const started = performance.now();
-const seconds = (): number => (performance.now() - started) / 1000;
-const say = (line: string): void => {
-  console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
-};
+const { seconds, say } = stopwatch();
 const seed = number('seed');
 
 // ---- mails: whole threads are held out, since answers have the subject of what they answer

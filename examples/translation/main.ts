@@ -6,6 +6,7 @@ import { cpu } from '@sinter/backend-cpu';
 import { trainByteLevelBPE, TransformerForConditionalGeneration } from '@sinter/models';
 import type { PreTrainedTokenizer } from '@sinter/models';
 import { bleu, chrf, Trainer, TrainingArguments } from '@sinter/trainer';
+import { stopwatch } from '../../tools/stopwatch.ts';
 import { dictionary, pairKeywords } from './data/dictionary.ts';
 import { loadNames } from './data/names.ts';
 import type { Pair } from './data/names.ts';
@@ -31,11 +32,7 @@ const { values: options } = parseArgs({
   },
 });
 const number = (name: Exclude<keyof typeof options, 'report'>): number => Number(options[name]);
-const started = performance.now();
-const seconds = (): number => (performance.now() - started) / 1000;
-const say = (line: string): void => {
-  console.log(`${seconds().toFixed(1).padStart(6)} s  ${line}`);
-};
+const { seconds, say } = stopwatch();
 
 // Native code where there is a C compiler, four times as fast; WebAssembly where there is none.
 const backend = cpu({ target: options.target as 'auto', threads: number('threads') });

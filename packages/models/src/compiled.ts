@@ -1,5 +1,6 @@
 /** A model that is compiled for inference: a function from data to data. */
 import type { Program } from '@sinter/compiler';
+import { dimSize } from '@sinter/ir';
 import type { TensorData } from '@sinter/ir';
 import { InputError } from './errors.ts';
 import type { InputSpec } from './architecture.ts';
@@ -30,7 +31,7 @@ export function compiledModel(
 ): CompiledModel {
   const call = async (given: ModelData): Promise<Record<string, TensorData>> => {
     checkInputs(inputs, dims, given);
-    return program.run(withMissing(program, inputs, given));
+    return program.run(withMissing(Object.keys(program.inputs), inputs, given));
   };
   return Object.assign(call, {
     program,
@@ -70,13 +71,29 @@ export function checkInputs(
   }
 }
 
-function withMissing(program: Program, specs: Readonly<Record<string, InputSpec>>, given: ModelData): ModelData {
+/** The run-time sizes of a run, by the inputs that are given. */
+export function sizesOf(specs: Readonly<Record<string, InputSpec>>, given: ModelData): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const [name, { shape }] of Object.entries(given))
+    specs[name]?.shape.forEach((dim, axis) => {
+      if (typeof dim === 'string' && shape[axis] !== undefined) sizes[dim] = shape[axis];
+    });
+  return sizes;
+}
+
+/** What is given, with those of the inputs `names` that are left out, have a usual value, and are as large as others. */
+export function withMissing(
+  names: readonly string[],
+  specs: Readonly<Record<string, InputSpec>>,
+  given: ModelData,
+): ModelData {
+  const sizes = sizesOf(specs, given);
   const all: Record<string, TensorData> = { ...given };
-  for (const name of Object.keys(program.inputs)) {
-    const spec = specs[name];
-    const like = Object.entries(given).find(([other]) => spec && specs[other]?.shape.join() === spec.shape.join())?.[1];
-    if (name in all || spec?.missing === undefined || like === undefined) continue;
-    all[name] = { shape: like.shape, data: new Int32Array(like.data.length).fill(spec.missing) };
+  for (const name of names) {
+    const { missing, shape: dims = [] } = specs[name] ?? {};
+    if (missing === undefined || name in all || !dims.every((dim) => typeof dim === 'number' || dim in sizes)) continue;
+    const shape = dims.map((dim) => dimSize(dim, sizes));
+    all[name] = { shape, data: new Int32Array(shape.reduce((a, b) => a * b, 1)).fill(missing) };
   }
   return all;
 }

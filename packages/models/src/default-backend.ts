@@ -19,3 +19,10 @@ export async function defaultBackend(): Promise<Backend> {
     throw new BackendError(`there is no backend: pass one as \`backend\`, or npm install ${name}`, { cause: error });
   }
 }
+
+let usual: Promise<Backend> | undefined;
+
+/** The backend that a caller names, else one {@link defaultBackend} for all who name none. */
+export async function backendOr(named: Backend | undefined): Promise<Backend> {
+  return named ?? (usual ??= defaultBackend());
+}

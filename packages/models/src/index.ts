@@ -253,7 +253,7 @@ export type { ModelGenerateOptions, StreamOptions } from './generation/of-model.
 export type { Decoder } from './generation/stop-strings.ts';
 export type { Generator, GeneratorOptions } from './generation/generator.ts';
 export { generator } from './generation/generator.ts';
-export type { AggregationStrategy, EntityGroup } from './pipelines/aggregation.ts';
+export type { AggregationStrategy, EntityGroup, TokenEntity } from './pipelines/aggregation.ts';
 export type { Call, CallOptions } from './pipelines/call.ts';
 export { PipelineError } from './pipelines/errors.ts';
 export type { FeatureExtractionOptions, TokenFeatures } from './pipelines/feature-extraction.ts';
@@ -266,7 +266,7 @@ export type { SentenceSimilarityInput } from './pipelines/sentence-similarity.ts
 export type { Classification, TextClassificationOptions, TextInput } from './pipelines/text-classification.ts';
 export type { Chat, GeneratedChat, GeneratedText, TextGenerationOptions } from './pipelines/text-generation.ts';
 export type { SummarizedText, Text2TextOptions, TranslatedText } from './pipelines/text2text-generation.ts';
-export type { TokenClassificationOptions, TokenEntity } from './pipelines/token-classification.ts';
+export type { TokenClassificationOptions } from './pipelines/token-classification.ts';
 export type {
   FeatureExtractionPipeline,
   FillMaskPipeline,

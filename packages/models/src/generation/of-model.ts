@@ -4,7 +4,7 @@ import { diskCache } from '@sinter/compiler/cache';
 import type { ModelOutputs } from '../architecture.ts';
 import type { ModelData } from '../compiled.ts';
 import type { ModelConfig } from '../config.ts';
-import { defaultBackend } from '../default-backend.ts';
+import { backendOr } from '../default-backend.ts';
 import { InputError } from '../errors.ts';
 import type { PreTrainedModel } from '../model.ts';
 import { createTextStream } from '../tokenizer/text-stream.ts';
@@ -30,7 +30,6 @@ export interface StreamOptions extends Omit<ModelGenerateOptions, 'tokenizer'> {
 }
 
 const writers = new WeakMap<object, Map<Backend, Writer>>();
-let usual: Promise<Backend> | undefined;
 
 /** Writes texts with a model. @throws ConfigError, InputError, BackendError */
 export async function generateWith<C extends ModelConfig, O extends ModelOutputs>(
@@ -74,7 +73,7 @@ async function writerFor<C extends ModelConfig, O extends ModelOutputs>(
   named: Backend | undefined,
 ): Promise<Writer> {
   await checkWrites(model);
-  const backend = named ?? (await (usual ??= defaultBackend()));
+  const backend = await backendOr(named);
   const own = writers.get(model) ?? new Map<Backend, Writer>();
   writers.set(model, own);
   const writer = own.get(backend) ?? writerOf(model, { backend, cache: diskCache() });

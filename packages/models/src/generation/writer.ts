@@ -9,6 +9,7 @@ import type { ModelOutputs } from '../architecture.ts';
 import type { ModelData } from '../compiled.ts';
 import type { ModelConfig } from '../config.ts';
 import { InputError } from '../errors.ts';
+import { handOver } from '../hand-over.ts';
 import type { PreTrainedModel } from '../model.ts';
 import { jobOf } from './programs.ts';
 import type { Kind, Sizes } from './programs.ts';
@@ -84,18 +85,9 @@ export function writerOf<C extends ModelConfig, O extends ModelOutputs>(
     await refresh();
     return made;
   };
-  /** Writes the weights that the programs do not have yet. Whoever changes weights replaces their arrays, which tells them. */
   const refresh = async (): Promise<void> => {
     const state = [...programs.values()].at(-1)?.state;
-    if (!state) return;
-    const tensors = model.tensors();
-    for (const name of Object.keys(state.ports)) {
-      const data = tensors.get(name)?.data;
-      if (data === undefined || written.get(name) === data) continue;
-      await state.write(name, data);
-      written.set(name, data);
-      owner = undefined;
-    }
+    if (state && (await handOver(model, state, written))) owner = undefined;
   };
 
   return {

@@ -2,13 +2,13 @@
 import { compile } from '@sinter/compiler';
 import type { Backend } from '@sinter/compiler';
 import { diskCache } from '@sinter/compiler/cache';
-import { dimSize } from '@sinter/ir';
 import type { Data, Graph, TensorData } from '@sinter/ir';
 import type { ModelOutputs } from '../architecture.ts';
-import { checkInputs, compiledModel } from '../compiled.ts';
+import { checkInputs, compiledModel, withMissing } from '../compiled.ts';
 import type { CompiledModel, ModelData } from '../compiled.ts';
 import type { ModelConfig } from '../config.ts';
-import { defaultBackend } from '../default-backend.ts';
+import { backendOr } from '../default-backend.ts';
+import { handOver } from '../hand-over.ts';
 import type { PreTrainedModel } from '../model.ts';
 
 /** What a model keeps on one backend. The programs share the weights. */
@@ -22,7 +22,6 @@ interface Kept {
 }
 
 const kept = new WeakMap<object, Map<Backend, Kept>>();
-let usual: Promise<Backend> | undefined;
 
 /** How many programs a model keeps; what was not asked for longest goes first. */
 const most = 16;
@@ -44,7 +43,7 @@ export async function ask<C extends ModelConfig, O extends ModelOutputs>(
   model: PreTrainedModel<C, O>,
   { backend: named, key, graph, inputs }: Question,
 ): Promise<Record<string, TensorData>> {
-  const backend = named ?? (await (usual ??= defaultBackend()));
+  const backend = await backendOr(named);
   const own = kept.get(model) ?? new Map<Backend, Kept>();
   kept.set(model, own);
   const here = own.get(backend) ?? { programs: new Map(), written: new Map(), last: Promise.resolve() };
@@ -53,39 +52,17 @@ export async function ask<C extends ModelConfig, O extends ModelOutputs>(
     const program = here.programs.get(key) ?? (await compiled(model, backend, graph(), here));
     here.programs.delete(key);
     here.programs.set(key, program);
-    await refresh(model, here, program);
+    await handOver(model, program.program.state, here.written);
     const [oldest] = here.programs.keys();
     if (here.programs.size > most) {
       here.programs.get(oldest!)!.close();
       here.programs.delete(oldest!);
     }
-    return program.program.run(pickInputs(program, whole(model, inputs)));
+    checkInputs(model.inputs, model.dims, inputs);
+    return program.program.run(pickInputs(program, withMissing(Object.keys(model.inputs), model.inputs, inputs)));
   });
   here.last = run.catch(() => undefined);
   return run;
-}
-
-/** The run-time sizes of a run, by the inputs that are given. */
-export function sizesOf({ inputs }: Pick<PreTrainedModel, 'inputs'>, given: ModelData): Record<string, number> {
-  const sizes: Record<string, number> = {};
-  for (const [name, { shape }] of Object.entries(given))
-    inputs[name]?.shape.forEach((dim, axis) => {
-      if (typeof dim === 'string') sizes[dim] = shape[axis]!;
-    });
-  return sizes;
-}
-
-/** The inputs of a run with those that have a usual value. @throws InputError for values out of range */
-function whole(model: Pick<PreTrainedModel, 'inputs' | 'dims'>, given: ModelData): Record<string, TensorData> {
-  checkInputs(model.inputs, model.dims, given);
-  const sizes = sizesOf(model, given);
-  const all: Record<string, TensorData> = { ...given };
-  for (const [name, { missing, shape: dims }] of Object.entries(model.inputs)) {
-    if (missing === undefined || name in all || !dims.every((dim) => typeof dim === 'number' || dim in sizes)) continue;
-    const shape = dims.map((dim) => dimSize(dim, sizes));
-    all[name] = { shape, data: new Int32Array(shape.reduce((a, b) => a * b, 1)).fill(missing) };
-  }
-  return all;
 }
 
 /** What a program reads: where values were replaced, it may be less than a model is given. */
@@ -116,18 +93,4 @@ async function compiled<C extends ModelConfig, O extends ModelOutputs>(
     ...(first && { state: first.program.state }),
   });
   return compiledModel(program, model.inputs, model.dims);
-}
-
-async function refresh<C extends ModelConfig, O extends ModelOutputs>(
-  model: PreTrainedModel<C, O>,
-  { written }: Kept,
-  { program: { state } }: CompiledModel,
-): Promise<void> {
-  const tensors = model.tensors();
-  for (const name of Object.keys(state.ports)) {
-    const data = tensors.get(name)?.data;
-    if (data === undefined || written.get(name) === data) continue;
-    await state.write(name, data);
-    written.set(name, data);
-  }
 }

@@ -6,6 +6,7 @@ import type { Backend } from '@sinter/compiler';
 import { add, broadcastTo, constant, dimSize, full, graph as closeGraph, input, mean, mul, Tensor } from '@sinter/ir';
 import type { Graph, Shape, TensorData } from '@sinter/ir';
 import type { ModelOutputs } from '../architecture.ts';
+import { sizesOf } from '../compiled.ts';
 import type { ModelData } from '../compiled.ts';
 import type { ModelConfig } from '../config.ts';
 import { InputError } from '../errors.ts';
@@ -14,7 +15,7 @@ import type { Values } from '../scope.ts';
 import { edited } from './edit.ts';
 import type { Edit } from './edit.ts';
 import { findValues } from './names.ts';
-import { ask, sizesOf } from './programs.ts';
+import { ask } from './programs.ts';
 
 /** A value that is taken out. */
 export interface Ablation {
@@ -74,7 +75,7 @@ export async function trace<C extends ModelConfig, O extends ModelOutputs>(
   options: TraceOptions = {},
 ): Promise<Traced> {
   const names = namesOf(model, inputs);
-  const sizes = sizesOf(model, inputs);
+  const sizes = sizesOf(model.inputs, inputs);
   const { backend, outputs = [], replace = {}, ablate = [] } = options;
   const data = Object.entries(replace).filter((entry): entry is [string, TensorData] => typeof entry[1] !== 'function');
   const key = JSON.stringify([
@@ -155,7 +156,7 @@ export function namesOf(model: Pick<PreTrainedModel, 'inputs'>, given: ModelData
   const unknown = Object.keys(given).find((name) => !(name in model.inputs));
   if (unknown !== undefined)
     throw new InputError(`there is no input '${unknown}'; the inputs are ${Object.keys(model.inputs).join(', ')}`);
-  const sizes = sizesOf(model, given);
+  const sizes = sizesOf(model.inputs, given);
   return Object.entries(model.inputs).flatMap(([name, { missing, shape }]) => {
     const usual = missing !== undefined && shape.every((dim) => typeof dim === 'number' || dim in sizes);
     return name in given || usual ? [name] : [];

@@ -23,12 +23,17 @@ export interface ScoredToken {
   readonly isSubword: boolean;
 }
 
-/** A token, or a word, of one class. */
-export interface Labelled {
+/** A token, or a word, that names something. */
+export interface TokenEntity {
+  /** The class, as `id2label` of the model's configuration has it. */
   readonly entity: string;
+  /** A probability. */
   readonly score: number;
+  /** The number of the token among those that the model reads. */
   readonly index: number;
+  /** The token. */
   readonly word: string;
+  /** `text.slice(start, end)` is what it was made of. */
   readonly start: number;
   readonly end: number;
 }
@@ -47,7 +52,7 @@ type Join = (tokens: readonly string[]) => string;
 type Names = Readonly<Record<number, string>>;
 
 /** Each token with its most likely class. */
-export function labelled(tokens: readonly ScoredToken[], names: Names): Labelled[] {
+export function labelled(tokens: readonly ScoredToken[], names: Names): TokenEntity[] {
   return tokens.map(({ scores, word, index, start, end }) => {
     const best = bestIndex(scores);
     return { entity: names[best]!, score: scores[best]!, index, word, start, end };
@@ -60,7 +65,7 @@ export function words(
   strategy: Exclude<AggregationStrategy, 'none' | 'simple'>,
   names: Names,
   join: Join,
-): Labelled[] {
+): TokenEntity[] {
   const agree = agreements[strategy] as ((own: readonly ScoredToken[]) => Float64Array) | undefined;
   if (!agree)
     throw new PipelineError(
@@ -81,8 +86,8 @@ const agreements = {
 };
 
 /** Neighbours of one entity as one; a `B-` begins another. */
-export function groups(entities: readonly Labelled[], join: Join): EntityGroup[] {
-  const goesOn = (before: Labelled, { entity }: Labelled): boolean =>
+export function groups(entities: readonly TokenEntity[], join: Join): EntityGroup[] {
+  const goesOn = (before: TokenEntity, { entity }: TokenEntity): boolean =>
     !entity.startsWith('B-') && tagOf(entity) === tagOf(before.entity);
   return runs(entities, goesOn).map((own) => ({
     // Python takes whatever stands before a hyphen for `B` or `I` here.

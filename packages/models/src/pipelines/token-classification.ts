@@ -1,7 +1,7 @@
 /** Token classification: which tokens of a text name something, such as persons and places, by the rules of Python's pipeline. */
 import { createDecoder } from '../tokenizer/decode.ts';
 import { groups, labelled, withoutOverlaps, words } from './aggregation.ts';
-import type { AggregationStrategy, EntityGroup, ScoredToken } from './aggregation.ts';
+import type { AggregationStrategy, EntityGroup, ScoredToken, TokenEntity } from './aggregation.ts';
 import { PipelineError } from './errors.ts';
 import { softmax } from './scores.ts';
 import { placedRows } from './task.ts';
@@ -15,21 +15,6 @@ export interface TokenClassificationOptions {
   readonly ignore_labels?: readonly string[] | undefined;
   /** Given, a text that is too long is read in windows, which have so many tokens in common; not with the strategy `'none'`. Default: its end is left out. */
   readonly stride?: number | undefined;
-}
-
-/** A token that names something. */
-export interface TokenEntity {
-  /** The class, as `id2label` of the model's configuration has it. */
-  readonly entity: string;
-  /** A probability. */
-  readonly score: number;
-  /** The number of the token among those that the model reads. */
-  readonly index: number;
-  /** The token. */
-  readonly word: string;
-  /** `text.slice(start, end)` is what it was made of. */
-  readonly start: number;
-  readonly end: number;
 }
 
 /** The task, for a classifier of tokens. */

@@ -1,6 +1,6 @@
 /** The pipeline of each task: what it takes, its options, and what it gives. */
 import type { PreTrainedTokenizer } from '../tokenizer/tokenizer.ts';
-import type { AggregationStrategy, EntityGroup } from './aggregation.ts';
+import type { AggregationStrategy, EntityGroup, TokenEntity } from './aggregation.ts';
 import type { Call } from './call.ts';
 import type { FeatureExtractionOptions, TokenFeatures } from './feature-extraction.ts';
 import type { FilledMask, FillMaskOptions } from './fill-mask.ts';
@@ -10,7 +10,7 @@ import type { SentenceSimilarityInput } from './sentence-similarity.ts';
 import type { Classification, TextClassificationOptions, TextInput } from './text-classification.ts';
 import type { Chat, GeneratedChat, GeneratedText, TextGenerationOptions } from './text-generation.ts';
 import type { SummarizedText, Text2TextOptions, TranslatedText } from './text2text-generation.ts';
-import type { TokenClassificationOptions, TokenEntity } from './token-classification.ts';
+import type { TokenClassificationOptions } from './token-classification.ts';
 import type { ZeroShotClassification, ZeroShotClassificationOptions } from './zero-shot-classification.ts';
 
 /** What every pipeline has besides being a function. */
